@@ -1,0 +1,1 @@
+"""aiokafka as a client of the stories."""

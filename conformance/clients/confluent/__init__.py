@@ -1,0 +1,1 @@
+"""confluent-kafka (librdkafka), classic group protocol, as a client of the stories."""

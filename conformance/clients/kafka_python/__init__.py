@@ -1,0 +1,1 @@
+"""kafka-python 3 as a client of the stories."""

@@ -1,0 +1,1 @@
+"""kcat, a program on the PATH, as a client of the stories."""

@@ -1,0 +1,221 @@
+"""Plays one story with one client against one target, and keeps what the client was told for the verdict.
+
+All members of a group are polled in turn from this one thread: a rebalance needs each of them to make
+progress, and turns keep a failure readable.  Every wait is a deadline over polls; nothing sleeps to be safe.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from conformance.clients import steps
+from conformance.clients.targets import Target
+from conformance.clients.verbs import DEADLINE_S, Client, Member, Partition, Reader, Record
+
+# Short turns: a member's own turn must never be so long that the others miss a rebalance.
+POLL_S = 0.05
+
+_serial = itertools.count(1)
+
+
+@dataclass
+class Settled:
+    """A group at rest: who owned what, and how many changes each member had seen by then."""
+
+    owned: dict[str, frozenset[Partition]]
+    rebalances: dict[str, int]
+
+    def partitions(self, member: str) -> set[int]:
+        """The partition numbers of one member."""
+        return {partition for _, partition in self.owned[member]}
+
+
+@dataclass
+class Scene:
+    """What a story has set up and seen so far. The verdict reads it together with the broker's own truth."""
+
+    client: Client
+    target: Target
+    serial: str = field(default_factory=lambda: f"{time.time_ns():x}-{next(_serial)}")
+    offsets: dict[str, list[int] | None] = field(default_factory=dict)
+    seen: dict[str, list[Record]] = field(default_factory=dict)
+    found: dict[str, int | None] = field(default_factory=dict)
+    settled: dict[str, Settled] = field(default_factory=dict)
+    readers: dict[str, Reader] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+
+    def called(self, nickname: str) -> str:
+        """The real name behind a nickname: no two stories share a topic or a group, whatever ran before."""
+        return f"{nickname}-{self.serial}"
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """The broker's truth: every committed value of the topic, by partition and offset."""
+        return self.target.values(self.called(topic))
+
+    def end_offset(self, topic: str, partition: int = 0) -> int:
+        """The broker's truth: where the partition ends."""
+        return self.target.end_offset(self.called(topic), partition)
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """The broker's truth: the group's committed offsets by partition."""
+        return self.target.committed(self.called(group), self.called(topic))
+
+    def poll(self, names: Iterable[str], done: Callable[[list[Record]], bool], waiting_for: str) -> list[Record]:
+        """Poll the members in turn until it is done."""
+        names, records, deadline = tuple(names), [], time.monotonic() + DEADLINE_S
+        while not done(records):
+            for name in names:
+                records += self.members[name].poll(POLL_S)
+            if time.monotonic() > deadline:
+                owned = {name: sorted(self.members[name].assignment()) for name in names}
+                raise AssertionError(f"{waiting_for} not after {DEADLINE_S} s; owned {owned}, received {records}")
+        return records
+
+    def until(self, true: Callable[[], bool], waiting_for: str) -> None:
+        """Ask the broker or the client again until it is true."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not true():
+            assert time.monotonic() < deadline, f"{waiting_for} not after {DEADLINE_S} s"
+            time.sleep(POLL_S)  # a pause between questions, not a guess at when it is true
+
+    def close(self) -> None:
+        """End of the story: whoever is still there leaves."""
+        for member in self.members.values():
+            member.leave()
+        for reader in self.readers.values():
+            reader.close()
+
+
+@functools.singledispatch
+def play(step: object, scene: Scene) -> None:
+    """Do one step of a story."""
+    raise TypeError(f"{step!r} is no step")
+
+
+@play.register
+def _(step: steps.Make, scene: Scene) -> None:
+    scene.target.make_topic(scene.called(step.topic), step.partitions)
+
+
+@play.register
+def _(step: steps.Remake, scene: Scene) -> None:
+    scene.target.drop_topic(scene.called(step.topic))
+    scene.target.make_topic(scene.called(step.topic), step.partitions)
+
+
+@play.register
+def _(step: steps.AwaitEnd, scene: Scene) -> None:
+    reached = f"end offset {step.end_offset} of {step.topic}-{step.partition}"
+    scene.until(lambda: scene.end_offset(step.topic, step.partition) >= step.end_offset, reached)
+
+
+@play.register
+def _(step: steps.Produce, scene: Scene) -> None:
+    scene.offsets[step.into] = scene.client.produce(scene.called(step.topic), step.records, step.how)
+
+
+@play.register
+def _(step: steps.Transact, scene: Scene) -> None:
+    name = scene.called(step.transactional_id)
+    scene.client.transact(scene.called(step.topic), step.records, name, commit=step.commit)
+
+
+@play.register
+def _(step: steps.Open, scene: Scene) -> None:
+    scene.readers[step.reader] = scene.client.open_reader(
+        scene.called(step.topic), step.partitions, step.start, committed_only=step.committed_only
+    )
+
+
+@play.register
+def _(step: steps.Take, scene: Scene) -> None:
+    records = scene.readers[step.reader].take(step.count)
+    assert len(records) == step.count, f"{step.reader} got {len(records)} records instead of {step.count}: {records}"
+    scene.seen[step.into] = records
+
+
+@play.register
+def _(step: steps.Seek, scene: Scene) -> None:
+    scene.readers[step.reader].seek(step.partition, step.offset)
+
+
+@play.register
+def _(step: steps.Pause, scene: Scene) -> None:
+    scene.readers[step.reader].pause(step.partition)
+
+
+@play.register
+def _(step: steps.Resume, scene: Scene) -> None:
+    scene.readers[step.reader].resume(step.partition)
+
+
+@play.register
+def _(step: steps.Lookup, scene: Scene) -> None:
+    scene.found[step.into] = scene.client.offset_at(scene.called(step.topic), step.partition, step.moment)
+
+
+@play.register
+def _(step: steps.Join, scene: Scene) -> None:
+    how = replace(step.how, group=scene.called(step.how.group), topic=scene.called(step.how.topic))
+    scene.members[step.member] = scene.client.join(how)
+
+
+@play.register
+def _(step: steps.Settle, scene: Scene) -> None:
+    topic = scene.called(step.topic)
+    everything = sorted((topic, partition) for partition in range(scene.target.partition_count(topic)))
+
+    def settled(_: list[Record]) -> bool:
+        shares = [scene.members[name].assignment() for name in step.members]
+        return all(shares) and sorted(itertools.chain(*shares)) == everything
+
+    scene.poll(step.members, settled, f"{', '.join(step.members)} sharing {step.topic}")
+    members = {name: scene.members[name] for name in step.members}
+    scene.settled[step.into] = Settled(
+        {name: member.assignment() for name, member in members.items()},
+        {name: member.rebalances for name, member in members.items()},
+    )
+
+
+@play.register
+def _(step: steps.Consume, scene: Scene) -> None:
+    enough = f"{step.count} records for {', '.join(step.members)}"
+    scene.seen[step.into] = scene.poll(step.members, lambda records: len(records) >= step.count, enough)
+
+
+@play.register
+def _(step: steps.Commit, scene: Scene) -> None:
+    scene.members[step.member].commit(None if step.offsets is None else dict(step.offsets))
+
+
+@play.register
+def _(step: steps.Leave, scene: Scene) -> None:
+    scene.members.pop(step.member).leave()
+
+
+@play.register
+def _(step: steps.CreateTopic, scene: Scene) -> None:
+    scene.client.create_topic(scene.called(step.topic), step.partitions)
+
+
+@play.register
+def _(step: steps.AddPartitions, scene: Scene) -> None:
+    scene.client.add_partitions(scene.called(step.topic), step.total)
+
+
+@play.register
+def _(step: steps.DeleteTopic, scene: Scene) -> None:
+    scene.client.delete_topic(scene.called(step.topic))
+
+
+@play.register
+def _(step: steps.Describe, scene: Scene) -> None:
+    def described() -> bool:
+        scene.found[step.into] = scene.client.partition_count(scene.called(step.topic))
+        return scene.found[step.into] == step.partitions
+
+    scene.until(described, f"{step.topic} described with {step.partitions} partitions")

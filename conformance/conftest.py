@@ -1,0 +1,50 @@
+"""Which broker is judged: mockbroker, or with `--against-kafka=VERSION` a real Apache Kafka started for the run.
+
+`--kafka-nodes=3` makes that a cluster; `--kafka-bootstrap` judges one that runs already and leaves it running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance.against_kafka.launch import KafkaCluster
+from conformance.clients.targets import KafkaTarget, MockbrokerTarget, Target
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of this directory."""
+    group = parser.getgroup("conformance")
+    group.addoption("--against-kafka", metavar="VERSION", help="judge a real Kafka of this release instead of mockbroker")
+    group.addoption("--kafka-nodes", type=int, default=1, help="how many nodes that Kafka has (default: 1)")
+    group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
+
+
+@pytest.fixture(scope="session")
+def kafka_target(request: pytest.FixtureRequest) -> Iterator[KafkaTarget]:
+    """The real Kafka of this run. One for all stories, as it takes seconds to start."""
+    running = request.config.getoption("--kafka-bootstrap")
+    nodes = len(running.split(",")) if running else request.config.getoption("--kafka-nodes")
+    if running:
+        target = KafkaTarget(running, nodes)
+        yield target
+        target.close()
+        return
+    with KafkaCluster(request.config.getoption("--against-kafka"), nodes) as kafka:
+        target = KafkaTarget(kafka.bootstrap, nodes)
+        yield target
+        target.close()
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The broker under judgement. mockbroker gets a new cluster for each story, which costs milliseconds."""
+    options = request.config.option
+    if options.against_kafka or options.kafka_bootstrap:
+        yield request.getfixturevalue("kafka_target")
+        return
+    from mockbroker import Cluster  # noqa: PLC0415  # a run against Kafka needs no mockbroker at all
+
+    with Cluster(brokers=3) as cluster:
+        yield MockbrokerTarget(cluster)

@@ -1,0 +1,267 @@
+"""A cluster of brokers in this process: `Cluster` for plain tests, `open_cluster` for trio tests.
+
+The first runs its brokers in a thread of their own and may be called from any; the second runs them in the
+trio loop that it is opened in.  Topics, groups, brokers and time are reached through the same handles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import trio
+
+from mockbroker.core.groups.coordination import OFFSETS_TOPIC
+from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.usage import UsageError
+from mockbroker.handles.brokers import Broker, ClockHandle
+from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
+from mockbroker.handles.partitions import leader_replica
+from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
+from mockbroker.options import ClusterOptions, duration_ms, new_seed
+from mockbroker.server.portal import Portal
+from mockbroker.server.run import Server, serve
+from mockbroker.waiting import wait_in_thread, wait_in_trio
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mockbroker.core.history import History
+    from mockbroker.core.world import World
+    from mockbroker.handles.door import Door
+    from mockbroker.waiting import Condition
+
+T = TypeVar("T")
+TopicT = TypeVar("TopicT", bound=TopicControls)
+GroupT = TypeVar("GroupT")
+
+
+class ClusterControls(Generic[TopicT, GroupT]):
+    """What both front doors offer."""
+
+    _topic: Callable[[Any, str], TopicT]
+    _group: Callable[[Any, str], GroupT]
+    world: World
+    options: ClusterOptions
+    seed: int
+
+    @property
+    def server(self) -> Server:
+        """The server that serves this cluster."""
+        raise AssertionError("each door has one")
+
+    def do(self, act: Callable[..., T], *args: Any) -> T:
+        """Run `act` as one step of the world, between requests and never inside one."""
+        raise AssertionError("each door has a way in")
+
+    @property
+    def bootstrap(self) -> str:
+        """Every broker's address, as clients take it: "127.0.0.1:40113,127.0.0.1:40114"."""
+        return self.server.bootstrap
+
+    def topic(self, name: str) -> TopicT:
+        """A topic by name, whether it exists yet or not."""
+        return self._topic(self, name)
+
+    def group(self, group_id: str) -> GroupT:
+        """A consumer group by id, whether it exists yet or not."""
+        return self._group(self, group_id)
+
+    @property
+    def brokers(self) -> list[Broker]:
+        """All brokers, running or not."""
+        return [Broker(self._door, id) for id in self.world.nodes]
+
+    def broker(self, id: int) -> Broker:  # noqa: A002 - Kafka's word for it
+        """A broker by id."""
+        if id not in self.world.nodes:
+            raise UsageError(f"there is no broker {id}: there are {list(self.world.nodes)}")
+        return Broker(self._door, id)
+
+    @property
+    def controller(self) -> Broker:
+        """The broker that is the active controller."""
+        return self.broker(self.do(lambda: self.world.controller.image.controller_id))
+
+    def leader_of(self, topic: str, partition: int = 0) -> Broker:
+        """The broker that leads a partition."""
+        return self.broker(self.do(lambda: leader_replica(self.world, topic, partition).broker.id))
+
+    def coordinator_of(self, group_id: str) -> Broker:
+        """The broker that looks after a group, or will when there is one."""
+
+        def find() -> int:
+            node = next(node for node in self.world.nodes.values() if node.up and not node.paused)
+            if OFFSETS_TOPIC not in self.world.controller.image.topics:
+                ensure_offsets_topic(node)
+                self.world.settle()
+            shard = coordinator_shard(self.world, group_id)
+            if shard is None:
+                raise UsageError(f"group {group_id!r} has no coordinator now: restart() a broker that could be it")
+            return shard.node.id
+
+        return self.broker(self.do(find))
+
+    @property
+    def clock(self) -> ClockHandle:
+        """The brokers' time: freeze, advance."""
+        return ClockHandle(self._door)
+
+    @property
+    def history(self) -> History:
+        """What happened: every request and every act of the test, the newest 100,000 of them."""
+        return self.world.history
+
+    def reset(self) -> None:
+        """Wipe everything: topics, groups and records are gone, every broker runs, time runs; ports stay."""
+        self.do(self._reset)
+        self._make_topics()
+
+    def _reset(self) -> None:
+        world = self.world
+        for node in world.nodes.values():
+            if node.paused:
+                world.resume(node.id)
+            if not node.up:
+                world.restart(node.id)
+            world.heal(node.id)
+        if world.clock.frozen:
+            world.clock.thaw(self.server.real_ms())
+        world.controller.delete_topics(list(world.controller.image.topics))
+        world.controller.clear_configs()
+        world.settle()
+
+    @property
+    def _door(self) -> Door:
+        return self
+
+    def _timeout_s(self, timeout: float | str | None) -> float:
+        return duration_ms(self.options.wait if timeout is None else timeout) / 1_000
+
+    def _make_topics(self) -> None:
+        for name, partitions in self.options.first_topics.items():
+            TopicControls(self._door, name).create(partitions)
+
+
+class Cluster(ClusterControls[Topic, Group]):
+    """A Kafka cluster inside this process, for tests that are plain functions.
+
+    `brokers`: how many, or their ids (3).  `topics`: names and numbers of partitions.  `config`: broker
+    settings by Kafka's names.  `defaults`: "friendly" leaves out the waits that only make tests slow,
+    "kafka" has them all.  `seed`: makes ids and choices the same again.  `racks`, `ports`: one for each
+    broker.  `host`: where to listen (127.0.0.1).  `wait`: the deadline of every wait ("5s").
+    Raises UsageError for what makes no sense.  Leaving the `with` block raises any bug of mockbroker's own
+    that a request met, with that request.
+
+    >>> with Cluster(brokers=3, topics={"orders": 6}) as cluster:
+    ...     cluster.topic("orders").append("o-1", b"paid")
+    0
+    """
+
+    _topic = Topic
+    _group = Group
+
+    def __init__(self, **options: Any) -> None:
+        self.options = ClusterOptions.of(**options)
+        self.seed = new_seed() if self.options.seed is None else self.options.seed
+        self.world = self.options.new_world(self.seed)
+        self._portal: Portal | None = None
+
+    def start(self) -> Cluster:
+        """Open the ports and serve.  `with` does it; without it, `close` must be called."""
+        if self._portal is not None:
+            raise UsageError("this cluster was started already: make another one")
+        self._portal = Portal.start(
+            partial(serve, self.world, host=self.options.host, ports=self.options.port_of)
+        )
+        self._make_topics()
+        return self
+
+    def close(self) -> None:
+        """Stop serving, within two seconds; raises the bugs of mockbroker's own that requests met."""
+        if self._portal is not None:
+            self._portal.close()
+
+    def __enter__(self) -> Cluster:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def server(self) -> Server:
+        """The server that serves this cluster."""
+        return self._opened.server
+
+    @property
+    def _opened(self) -> Portal:
+        if self._portal is None:
+            raise UsageError("this cluster is not open: use it inside its `with` block, or call start()")
+        return self._portal
+
+    def do(self, act: Callable[..., T], *args: Any) -> T:
+        """Run `act` as one step of the world, in the brokers' thread."""
+        return self._opened.call(act, *args)
+
+    def wait(self, condition: Condition[T], timeout: float | str | None = None) -> T:
+        """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
+        return wait_in_thread(self.server, self.world, self.do, condition, self._timeout_s(timeout))
+
+    def __repr__(self) -> str:
+        return f"<Cluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
+
+
+class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
+    """A cluster in the trio loop of whoever opened it; see `open_cluster`."""
+
+    _topic = TrioTopic
+    _group = TrioGroup
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self.options = options
+        self.seed = new_seed() if options.seed is None else options.seed
+        self.world = options.new_world(self.seed)
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        """The server that serves this cluster."""
+        if self._server is None:
+            raise UsageError("this cluster is not open: use it inside `async with open_cluster()`")
+        return self._server
+
+    def do(self, act: Callable[..., T], *args: Any) -> T:
+        """Run `act` as one step of the world."""
+        return self.server.control(act, *args)
+
+    async def wait(self, condition: Condition[T], timeout: float | str | None = None) -> T:  # noqa: ASYNC109 - the wait explains itself when it ends
+        """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
+        return await wait_in_trio(self.server, self.world, condition, self._timeout_s(timeout))
+
+    def opened(self, server: Server) -> None:
+        """The ports are open: make the topics to begin with."""
+        self._server = server
+        self._make_topics()
+
+    def __repr__(self) -> str:
+        return f"<TrioCluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
+
+
+@asynccontextmanager
+async def open_cluster(**options: Any) -> AsyncIterator[TrioCluster]:
+    """A cluster inside this trio loop, with the arguments of `Cluster`; its waits are awaited.
+
+    >>> async with open_cluster(topics={"orders": 1}) as cluster:
+    ...     await cluster.topic("orders").wait_records(1)
+    """
+    cluster = TrioCluster(ClusterOptions.of(**options))
+    async with trio.open_nursery() as nursery:
+        serving = partial(serve, cluster.world, host=cluster.options.host, ports=cluster.options.port_of)
+        cluster.opened(await nursery.start(serving))
+        yield cluster
+        nursery.cancel_scope.cancel()
+    cluster.server.raise_bugs()

@@ -1,0 +1,48 @@
+"""One request being answered, and who asks.
+
+A Call is what a handler sees: the decoded body and where it came from.  Frames, sockets and versions of
+encodings stay outside; `version` is here because what Kafka answers depends on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from mockbroker.protocol.apis import Api
+
+B = TypeVar("B")
+
+
+class Peer:
+    """The other end of a connection, as far as a broker can know it."""
+
+    __slots__ = ("host", "listener", "ordinal", "port", "software")
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, ordinal: int = 0, listener: str = "PLAINTEXT") -> None:
+        self.host = host
+        self.port = port
+        self.ordinal = ordinal
+        self.listener = listener
+        # Name and version as the client gave them in ApiVersions v3+ (KIP-511); "" until it did.
+        self.software = ""
+
+    def __repr__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Call(Generic[B]):
+    """One request on its way to an answer."""
+
+    __slots__ = ("api", "body", "client_id", "correlation_id", "peer", "version")
+
+    def __init__(self, api: Api, version: int, correlation_id: int, client_id: str, body: B, peer: Peer) -> None:
+        self.api = api
+        self.version = version
+        self.correlation_id = correlation_id
+        self.client_id = client_id
+        self.body = body
+        self.peer = peer
+
+    def __repr__(self) -> str:
+        return f"{self.api.title} v{self.version} #{self.correlation_id} from {self.client_id or '?'} at {self.peer}"

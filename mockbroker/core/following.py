@@ -1,0 +1,79 @@
+"""How a follower keeps up with its leader: fetch, append, truncate where histories differ (KIP-101, KIP-279).
+
+One fetch is on its way at any time, unless a test has frozen the copy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mockbroker.core.messages import FollowerFetch, FollowerFetchResponse
+
+if TYPE_CHECKING:
+    from mockbroker.core.replica import Replica
+
+
+class Following:
+    """One term of following one leader."""
+
+    __slots__ = ("_leader", "_replica")
+
+    def __init__(self, replica: Replica, leader: int) -> None:
+        self._replica = replica
+        self._leader = leader
+
+    def fetch(self) -> None:
+        """Ask the leader for what comes after the end of the own log."""
+        replica = self._replica
+        if replica.frozen:
+            return
+        replica.broker.links.send(
+            FollowerFetch(
+                replica.broker.id, self._leader, replica.topic, replica.index, replica.topic_id,
+                offset=replica.log.end, leader_epoch=replica.leader_epoch, last_epoch=replica.log.epochs.latest,
+                high_watermark=replica.high_watermark, log_start=replica.log.start, lag_records=replica.lag_records,
+            )  # fmt: skip
+        )
+
+    def receive(self, response: FollowerFetchResponse) -> None:
+        """Take what the leader sent.  Answers of an earlier term are none of this one's business."""
+        replica = self._replica
+        if response.leader_epoch != replica.leader_epoch or response.source != self._leader or replica.frozen:
+            return
+        if response.diverging is not None:
+            self._truncate(*response.diverging)
+        elif response.out_of_range:
+            self._fit(*response.leader_range)
+        else:
+            self._append(response)
+        self.fetch()
+
+    def _append(self, response: FollowerFetchResponse) -> None:
+        replica = self._replica
+        if response.batches and response.batches[0].base_offset > replica.log.end:
+            # An answer to a fetch from before a truncation; the next fetch asks for the right place.
+            return
+        replica.copy([batch for batch in response.batches if batch.base_offset >= replica.log.end])
+        start = min(response.leader_range[0], replica.log.end)
+        before = (replica.high_watermark, replica.log.start)
+        replica.high_watermark = max(start, min(response.high_watermark, replica.log.end))
+        replica.log.advance_start(start)
+        if (replica.high_watermark, replica.log.start) != before:
+            replica.moved()
+
+    def _truncate(self, epoch: int, end: int) -> None:
+        """Cut back to where both histories agree as far as is known; the next fetch may tell of more."""
+        replica = self._replica
+        own_epoch, own_end = replica.log.end_of_epoch(epoch)
+        agreed = min(end, own_end) if own_epoch >= 0 else end
+        assert agreed < replica.log.end or epoch < replica.log.epochs.latest, "a divergence that changes nothing"
+        replica.truncate(min(agreed, replica.log.end))
+        # Epochs that the leader never had must go, even where they hold no records.
+        replica.log.epochs.truncate_above(epoch)
+
+    def _fit(self, leader_start: int, leader_end: int) -> None:
+        replica = self._replica
+        if replica.log.end > leader_end:
+            replica.truncate(leader_end)
+        else:
+            replica.restart_at(leader_start)

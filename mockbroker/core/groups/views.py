@@ -1,0 +1,124 @@
+"""A group as people see it: what it is now, and the generations it has been through.
+
+Values, made from a group and never changed by it.  The generations of a cluster are remembered with its world
+and not with a coordinator, because they are asked for after failovers too; no decision reads them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from mockbroker.core.groups.consumer_protocol import parse_assignment, parse_subscription
+
+if TYPE_CHECKING:
+    from mockbroker.core.groups.classic import ClassicGroup
+    from mockbroker.core.groups.member import Member
+    from mockbroker.core.groups.records import OffsetCommitted
+    from mockbroker.core.world import World
+
+# Enough for any story that a person follows; a churning group must not fill the memory.
+GENERATIONS_MAX = 256
+
+# Partitions by topic; None where the bytes are not those of consumers.
+Partitions = Mapping[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One member."""
+
+    id: str
+    instance_id: str | None
+    client_id: str
+    host: str
+    subscription: tuple[str, ...] | None
+    assignment: Partitions | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group, and how far it has come: `committed` by (topic, partition), replicated offsets only."""
+
+    id: str
+    state: str
+    generation: int
+    protocol_type: str
+    protocol: str
+    leader: str | None
+    members: tuple[MemberView, ...]
+    committed: Mapping[tuple[str, int], OffsetCommitted]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that began to work: when, why, and who got what.  No members: the group became empty."""
+
+    generation: int
+    at_ms: int
+    coordinator: int
+    reason: str
+    members: Mapping[str, Partitions | None]
+
+
+def view(group: ClassicGroup, committed: Mapping[tuple[str, int], OffsetCommitted]) -> GroupView:
+    """What there is to see of a group now."""
+    return GroupView(
+        id=group.id,
+        state=group.state.value,
+        generation=group.generation,
+        protocol_type=group.protocol_type or "",
+        protocol=group.protocol or "",
+        leader=group.leader,
+        members=tuple(_member_view(group, member) for member in group.members.values()),
+        committed=dict(committed),
+    )
+
+
+def _member_view(group: ClassicGroup, member: Member) -> MemberView:
+    return MemberView(
+        id=member.id,
+        instance_id=member.instance_id,
+        client_id=member.client_id,
+        host=member.client_host.removeprefix("/"),
+        subscription=_subscription(group, member),
+        assignment=assignment_of(group, member),
+    )
+
+
+def assignment_of(group: ClassicGroup, member: Member) -> Partitions | None:
+    """What a member owns, where the broker can read it."""
+    if not group.is_consumer:
+        return None
+    try:
+        return parse_assignment(member.assignment)
+    except ValueError:
+        return None
+
+
+def _subscription(group: ClassicGroup, member: Member) -> tuple[str, ...] | None:
+    # Before the first vote there is no protocol yet; then what the member wants most is what it will speak.
+    protocol = group.protocol or next((name for name, _ in member.protocols), "")
+    if not group.is_consumer:
+        return None
+    try:
+        return tuple(parse_subscription(member.metadata(protocol)).topics)
+    except ValueError:
+        return None
+
+
+def generation_of(group: ClassicGroup, at_ms: int, coordinator: int) -> Generation:
+    """The entry for the generation that a group has just begun to work in."""
+    members = {member.id: assignment_of(group, member) for member in group.members.values()}
+    return Generation(group.generation, at_ms, coordinator, group.reason, members)
+
+
+_chronicles: WeakKeyDictionary[World, dict[str, deque[Generation]]] = WeakKeyDictionary()
+
+
+def generations(world: World, group_id: str) -> deque[Generation]:
+    """The newest generations of a group, oldest first, whoever coordinated them."""
+    return _chronicles.setdefault(world, {}).setdefault(group_id, deque(maxlen=GENERATIONS_MAX))

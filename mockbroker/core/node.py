@@ -1,0 +1,339 @@
+"""One broker's part of the world: what it has been told, the replicas it holds, the groups it looks after.
+
+A node receives messages from other brokers and changes its roles as the metadata says.  Requests come to it
+through handlers.  It may crash, pause and start again; it does not know sockets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from mockbroker.core import settings
+from mockbroker.core.fetch_sessions import FetchSessions
+from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
+from mockbroker.core.groups.shard import GroupShard
+from mockbroker.core.image import Image, PartitionImage, TopicImage
+from mockbroker.core.links import CONTROLLER, Message
+from mockbroker.core.messages import (
+    AlterPartitionResponse,
+    BrokerHeartbeat,
+    BrokerRegistration,
+    FollowerFetch,
+    FollowerFetchResponse,
+    LoadCoordinator,
+    MetadataUpdate,
+)
+from mockbroker.core.replica import Replica
+from mockbroker.core.ticket import Reply, Ticket
+from mockbroker.core.topic_configs import TopicConfig, resolve
+from mockbroker.protocol.errors import ErrorCode, KafkaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mockbroker.core.broker_config import BrokerConfig
+    from mockbroker.core.clock import Clock, Timer
+    from mockbroker.core.controller import Controller
+    from mockbroker.core.links import Links
+    from mockbroker.core.world import World
+
+T = TypeVar("T")
+
+
+class Node:
+    """One broker."""
+
+    def __init__(self, world: World, broker_id: int, rack: str | None, config: BrokerConfig) -> None:
+        self.world = world
+        self.id = broker_id
+        self.rack = rack
+        self.config = config
+        self.clock: Clock = world.clock
+        self.links: Links = world.links
+        self.image = Image()
+        self.replicas: dict[tuple[str, int], Replica] = {}
+        self.shards: dict[int, GroupShard] = {}
+        self.fetch_sessions = FetchSessions(self)
+        self.up = True
+        self.paused = False
+        # Grows with every crash, so that what an earlier life had planned does not happen in this one.
+        self.incarnation = 0
+        # Told by the doors: the shell closes sockets on a crash, opens them on a restart, and so on.
+        self.on_crash: list[Callable[[], None]] = []
+        self.on_restart: list[Callable[[], None]] = []
+        self.on_resume: list[Callable[[], None]] = []
+        self._asleep: list[Callable[[], None]] = []
+        self._inbox: list[Message] = []
+        # Fetches of followers that heard of a leader before the leader did.
+        self._early: dict[tuple[bytes, int], list[FollowerFetch]] = {}
+        self._producer_ids = iter(range(0))
+        world.links.attach(broker_id, self)
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def call_in(self, delay_ms: int, action: Callable[[], None]) -> Timer:
+        """Do something after so much broker time: not after a crash, and only when no longer paused."""
+        return self.clock.call_in(delay_ms, self._mine(action))
+
+    def patient_in(self, delay_ms: int, action: Callable[[], None]) -> Timer:
+        """The same by the clients' time: how long someone is prepared to wait."""
+        return self.world.patience.call_in(delay_ms, self._mine(action))
+
+    def _mine(self, action: Callable[[], None]) -> Callable[[], None]:
+        incarnation = self.incarnation
+
+        def act() -> None:
+            if self.incarnation != incarnation:
+                return
+            if self.paused:
+                self._asleep.append(action)
+            else:
+                action()
+
+        return act
+
+    # -- what others ask of this broker -----------------------------------------------------------
+
+    def leader_of(self, topic: str, index: int) -> Replica:
+        """The replica of a partition that this broker leads.  Raises UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER."""
+        replica = self.replica_of(topic, index)
+        if not replica.leading:
+            raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        return replica
+
+    def replica_of(self, topic: str, index: int) -> Replica:
+        """This broker's replica of a partition, whatever its role.  Raises as `leader_of` does."""
+        replica = self.replicas.get((topic, index))
+        if replica is not None:
+            return replica
+        if self.image.partition(topic, index) is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+
+    def group_shard(self, group_id: str) -> GroupShard:
+        """The shard that looks after a group.  Raises NOT_COORDINATOR or COORDINATOR_LOAD_IN_PROGRESS."""
+        topic = self.image.topics.get(OFFSETS_TOPIC)
+        shard = None
+        if topic is not None:
+            shard = self.shards.get(coordinator_partition(group_id, len(topic.partitions)))
+        if shard is None:
+            raise KafkaError(ErrorCode.NOT_COORDINATOR)
+        if shard.loading:
+            raise KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
+        return shard
+
+    def forward(self, action: Callable[[Controller], T], timeout_ms: int) -> Reply[T | KafkaError]:
+        """Have the controller do something.  Out of its reach, the answer is REQUEST_TIMED_OUT, in good time."""
+        if self.links.connected(self.id, CONTROLLER):
+            return action(self.world.controller)
+        ticket: Ticket[T | KafkaError] = Ticket(f"broker {self.id} cannot reach the controller")
+        refusal = KafkaError(ErrorCode.REQUEST_TIMED_OUT, "The controller could not be reached in time.")
+        self.patient_in(timeout_ms, lambda: ticket.resolve(refusal))
+        return ticket
+
+    def next_producer_id(self) -> int:
+        """A producer id that nobody else has; brokers draw them in blocks from the controller, as Kafka's do."""
+        for producer_id in self._producer_ids:
+            return producer_id
+        self._producer_ids = iter(self.world.producer_id_block())
+        return next(self._producer_ids)
+
+    def topic_config(self, topic: str) -> TopicConfig:
+        """What a topic's configs come to on this broker."""
+        return resolve(self.config, self.image.topic_overrides(topic))
+
+    # -- what replicas and shards ask of it -------------------------------------------------------
+
+    def sees_alive(self, broker: int) -> bool:
+        """Whether the metadata that this broker holds shows `broker` alive."""
+        return self.image.alive(broker)
+
+    @property
+    def replica_lag_time_max_ms(self) -> int:
+        """replica.lag.time.max.ms"""
+        return self.config[settings.REPLICA_LAG_TIME_MAX_MS]
+
+    @property
+    def producer_id_expiration_ms(self) -> int:
+        """producer.id.expiration.ms"""
+        return self.config[settings.PRODUCER_ID_EXPIRATION_MS]
+
+    @property
+    def offsets_commit_timeout_ms(self) -> int:
+        """offsets.commit.timeout.ms"""
+        return self.config[settings.OFFSETS_COMMIT_TIMEOUT_MS]
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        """Act on a message: not when down, later when paused."""
+        if self.paused:
+            self._inbox.append(message)
+        elif self.up:
+            self._act_on(message)
+
+    def _act_on(self, message: Message) -> None:
+        if isinstance(message, FollowerFetch):
+            self._receive_fetch(message)
+        elif isinstance(message, FollowerFetchResponse):
+            replica = self.replicas.get((message.topic, message.index))
+            if replica is not None and replica.topic_id == message.topic_id and replica.following is not None:
+                replica.following.receive(message)
+        elif isinstance(message, MetadataUpdate):
+            self._learn(message)
+        elif isinstance(message, AlterPartitionResponse):
+            replica = self.replicas.get((message.asked.topic, message.asked.index))
+            if replica is not None and replica.topic_id == message.asked.topic_id and replica.leadership is not None:
+                replica.leadership.receive_verdict(message)
+        else:
+            assert isinstance(message, LoadCoordinator), f"{message!r} is not for a broker"
+            self._load(message)
+
+    def _receive_fetch(self, fetch: FollowerFetch) -> None:
+        replica = self.replicas.get((fetch.topic, fetch.index))
+        if replica is None or replica.topic_id != fetch.topic_id or replica.leader_epoch < fetch.leader_epoch:
+            # The follower knows more than this broker does.  Kafka's would try again; here its fetch just waits.
+            self._early.setdefault((fetch.topic_id, fetch.index), []).append(fetch)
+        elif replica.leadership is not None:
+            replica.leadership.receive(fetch)
+
+    # -- metadata ---------------------------------------------------------------------------------
+
+    def _learn(self, update: MetadataUpdate) -> None:
+        """Take over a newer image and play the roles that it gives."""
+        if update.image.version <= self.image.version:
+            return
+        old, self.image = self.image, update.image
+        whole = update.base is not old
+        if old.configs is not update.image.configs or whole:
+            self.config.heed(update.image)
+        names = list(update.image.topics) if whole else list(update.changed)
+        if whole:
+            names += sorted({topic for topic, _ in self.replicas} - set(names))
+        for name in names:
+            self._apply_topic(name, old.topics.get(name))
+        if old.brokers is not update.image.brokers:
+            self._reconsider()
+
+    def _apply_topic(self, name: str, old: TopicImage | None) -> None:
+        topic = self.image.topics.get(name)
+        if old is not None and (topic is None or topic.id != old.id):
+            for partition in old.partitions:
+                self._drop(name, partition.index)
+        if topic is None:
+            for shard in self.shards.values():
+                if not shard.loading:
+                    shard.forget_topic(name)
+            for key in [key for key in self.replicas if key[0] == name] if old is None else []:
+                self._drop(*key)
+            return
+        config = self.topic_config(name)
+        for partition in topic.partitions:
+            if self.id in partition.replicas:
+                self._apply_partition(topic, partition, config)
+            elif (name, partition.index) in self.replicas:
+                self._drop(name, partition.index)
+
+    def _apply_partition(self, topic: TopicImage, partition: PartitionImage, config: TopicConfig) -> None:
+        key = (topic.name, partition.index)
+        replica = self.replicas.get(key)
+        if replica is not None and replica.topic_id != topic.id:
+            self._drop(*key)
+            replica = None
+        if replica is None:
+            replica = self.replicas[key] = Replica(self, topic.name, partition.index, topic.id, config)
+        elif replica.config is not config:
+            replica.config = config
+            if replica.leadership is not None:
+                replica.leadership.count()
+        replica.take_role(partition)
+        if topic.name == OFFSETS_TOPIC:
+            self._hold_shard(partition.index, replica)
+        if early := self._early.pop((topic.id, partition.index), None):
+            for fetch in early:
+                self._receive_fetch(fetch)
+
+    def _drop(self, topic: str, index: int) -> None:
+        replica = self.replicas.pop((topic, index), None)
+        if replica is None:
+            return
+        if topic == OFFSETS_TOPIC and index in self.shards:
+            self.shards.pop(index).unload()
+        replica.rest()
+
+    def _hold_shard(self, index: int, replica: Replica) -> None:
+        """A coordinator lives where its partition is led, and is read anew in every term."""
+        shard = self.shards.get(index)
+        if shard is not None and (not replica.leading or shard.leader_epoch != replica.leader_epoch):
+            del self.shards[index]
+            shard.unload()
+            shard = None
+        if shard is None and replica.leading:
+            self.shards[index] = GroupShard(self, replica)
+            self.links.send(LoadCoordinator(self.id, index, replica.leader_epoch))
+
+    def _load(self, message: LoadCoordinator) -> None:
+        shard = self.shards.get(message.index)
+        if shard is not None and shard.loading and shard.leader_epoch == message.leader_epoch:
+            shard.load()
+
+    def _reconsider(self) -> None:
+        for replica in self.replicas.values():
+            if replica.leadership is not None:
+                replica.leadership.reconsider()
+
+    # -- life and death ---------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """Die at once: what was only in memory is gone, what is in the logs stays."""
+        assert self.up, f"broker {self.id} is down already"
+        self.incarnation += 1
+        self.up = self.paused = False
+        self._asleep.clear()
+        self._inbox.clear()
+        self._early.clear()
+        self.shards.clear()
+        self.fetch_sessions = FetchSessions(self)
+        self._producer_ids = iter(range(0))
+        for replica in self.replicas.values():
+            replica.recover()
+        for tell in self.on_crash:
+            tell()
+
+    def restart(self) -> None:
+        """Start again with what is on disk, and make oneself known."""
+        assert not self.up, f"broker {self.id} is up already"
+        self.up = True
+        self.image = Image()
+        self.links.send(BrokerRegistration(self.id, clean=False))
+        for tell in self.on_restart:
+            tell()
+
+    def pause(self) -> None:
+        """Stand still, as a stopped process or one in a long garbage collection does."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Go on: first with what came in meanwhile, then with what should have happened meanwhile."""
+        self.paused = False
+        inbox, self._inbox = self._inbox, []
+        asleep, self._asleep = self._asleep, []
+        for message in inbox:
+            self._act_on(message)
+        for action in asleep:
+            action()
+        self.heartbeat()
+        for tell in self.on_resume:
+            tell()
+
+    def heartbeat(self) -> None:
+        """Let the controller hear of this broker again, and hear from it what was missed."""
+        self.links.send(BrokerHeartbeat(self.id))
+
+    def reconnected(self, others: set[int]) -> None:
+        """Roads to `others` are open again: followers ask anew, leaders repeat what they had asked."""
+        for replica in self.replicas.values():
+            if replica.following is not None and replica.leader in others:
+                replica.following.fetch()
+            elif replica.leadership is not None and CONTROLLER in others:
+                replica.leadership.reconsider()

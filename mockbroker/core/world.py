@@ -1,0 +1,208 @@
+"""Everything the brokers know, and the two clocks that they know it by.
+
+A step is one handler, one timer or one act of a test; then the world settles: what brokers have to tell
+each other is delivered until nothing is left.  Same seed and same steps, same world.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mockbroker.core import settings
+from mockbroker.core.broker_config import BrokerConfig
+from mockbroker.core.clock import Clock
+from mockbroker.core.controller import Controller
+from mockbroker.core.history import History
+from mockbroker.core.image import BrokerImage, Image
+from mockbroker.core.links import CONTROLLER, Links
+from mockbroker.core.node import Node
+from mockbroker.core.positions import Positions
+from mockbroker.core.topic_configs import TopicConfig, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from random import Random
+
+# A simulation begins here, on every machine: a Tuesday in November 2023.
+SIMULATION_START_MS = 1_700_000_000_000
+
+# AllocateProducerIds hands out this many at a time (KIP-730).
+PRODUCER_ID_BLOCK = 1_000
+
+# Things put off to the end of a step may put off more; this many rounds of that is a circle.
+SETTLE_ROUNDS_MAX = 100_000
+
+
+class World:
+    """Brokers, controller, links, clocks and chance of one cluster.
+
+    `random` is made by whoever makes the world, from a seed; `config` are broker settings, checked here.
+    `friendly` gives the few defaults that spare tests their waits; without it they are Kafka's.
+    """
+
+    def __init__(
+        self,
+        *,
+        brokers: Iterable[int],
+        random: Random,
+        racks: Mapping[int, str] | None = None,
+        config: Mapping[str, object] | None = None,
+        friendly: bool = True,
+        now_ms: int = SIMULATION_START_MS,
+    ) -> None:
+        self.random = random
+        self.friendly = friendly
+        self.clock = Clock(now_ms, self.settle)
+        self.patience = Clock(now_ms, self.settle)
+        self.links = Links(self.clock)
+        self.history = History(self.clock)
+        self.positions = Positions()
+        # Conditions that someone waits for; looked at after every step.
+        self.lookouts: list[Callable[[], None]] = []
+        self._soon: deque[Callable[[], None]] = deque()
+        self._when_settled: deque[Callable[[], None]] = deque()
+        self._settling = False
+        self._next_producer_id = 0
+        self._isolated: set[int] = set()
+        self.defaults = BrokerConfig(-1, config or {}, friendly=friendly)
+        self.nodes: dict[int, Node] = {}
+        racks = racks or {}
+        for id in brokers:
+            node_config = BrokerConfig(id, config or {}, rack=racks.get(id), friendly=friendly)
+            self.nodes[id] = Node(self, id, racks.get(id), node_config)
+        self.controller = Controller(self, self._first_image())
+        for node in self.nodes.values():
+            node.image = self.controller.image
+
+    def _first_image(self) -> Image:
+        brokers = {id: BrokerImage(id, "localhost", 0, node.rack, 1, False) for id, node in self.nodes.items()}
+        cluster_id = base64.urlsafe_b64encode(self.new_id()).decode().rstrip("=")
+        return Image(version=1, cluster_id=cluster_id, controller_id=min(brokers), brokers=brokers)
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Finish the step: deliver every message, do everything that was put off.  Not re-entrant on purpose."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            for _ in range(SETTLE_ROUNDS_MAX):
+                self.links.run_to_quiet()
+                if self._soon:
+                    self._soon.popleft()()
+                elif self._when_settled:
+                    self._when_settled.popleft()()
+                else:
+                    break
+            else:
+                raise AssertionError(f"no end after {SETTLE_ROUNDS_MAX} rounds of one step")
+        finally:
+            self._settling = False
+        for look in list(self.lookouts):
+            look()
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Do something within this step, after what is going on now."""
+        self._soon.append(action)
+
+    def when_settled(self, action: Callable[[], None]) -> None:
+        """Do something at the end of this step, when everything else is quiet."""
+        self._when_settled.append(action)
+
+    def image_changed(self, image: Image) -> None:
+        """The controller has made a new image: what belongs to no broker follows at once."""
+        self.defaults.heed(image)
+
+    # -- chance and identity ----------------------------------------------------------------------
+
+    def new_id(self) -> bytes:
+        """Sixteen bytes that nothing else has: a topic id, a cluster id."""
+        return self.random.randbytes(16)
+
+    def producer_id_block(self) -> range:
+        """The next producer ids for one broker."""
+        start, self._next_producer_id = self._next_producer_id, self._next_producer_id + PRODUCER_ID_BLOCK
+        return range(start, self._next_producer_id)
+
+    def topic_config(self, image: Image, topic: str) -> TopicConfig:
+        """What a topic's configs come to for the controller."""
+        return resolve(self.defaults, image.topic_overrides(topic))
+
+    def set_address(self, broker: int, host: str, port: int) -> None:
+        """Let clients be told this address for a broker."""
+        self.controller.set_address(broker, host, port)
+        self.settle()
+
+    # -- acts on brokers --------------------------------------------------------------------------
+
+    def crash(self, broker: int, noticed_ms: int | None = None) -> None:
+        """Kill a broker.  The controller notices after `noticed_ms` of broker time; None: as the defaults say."""
+        self.history.note(broker, "crash")
+        self.nodes[broker].crash()
+        self._lose(broker, noticed_ms)
+
+    def restart(self, broker: int) -> None:
+        """Start a broker again that had crashed."""
+        self.history.note(broker, "restart")
+        self.nodes[broker].restart()
+        self.settle()
+
+    def pause(self, broker: int, noticed_ms: int | None = None) -> None:
+        """Let a broker stand still.  By default the controller gives it broker.session.timeout.ms."""
+        self.history.note(broker, "pause")
+        self.nodes[broker].pause()
+        self._lose(broker, self._session_timeout_ms() if noticed_ms is None else noticed_ms)
+
+    def resume(self, broker: int) -> None:
+        """Let a paused broker go on."""
+        self.history.note(broker, "resume")
+        self.nodes[broker].resume()
+        self.settle()
+
+    def isolate(self, broker: int, noticed_ms: int | None = None) -> None:
+        """Cut a broker off from all others and from the controller; clients still reach it."""
+        self.history.note(broker, "isolate")
+        self._isolated.add(broker)
+        for other in (*self.nodes, CONTROLLER):
+            if other != broker:
+                self.links.cut(broker, other)
+        self._lose(broker, noticed_ms)
+
+    def heal(self, broker: int) -> None:
+        """Connect an isolated broker again."""
+        self.history.note(broker, "heal")
+        self._isolated.discard(broker)
+        reachable = {id for id in (*self.nodes, CONTROLLER) if id != broker and id not in self._isolated}
+        for other in reachable:
+            self.links.mend(broker, other)
+        node = self.nodes[broker]
+        if node.up and not node.paused:
+            node.heartbeat()
+            self.settle()
+            node.reconnected(reachable)
+        for other in sorted(reachable - {CONTROLLER}):
+            self.nodes[other].reconnected({broker})
+        self.settle()
+
+    def _lose(self, broker: int, noticed_ms: int | None) -> None:
+        if noticed_ms is None:
+            noticed_ms = 0 if self.friendly else self._session_timeout_ms()
+        if noticed_ms == 0:
+            self.controller.fence(broker)
+        else:
+            incarnation = self.nodes[broker].incarnation
+            self.clock.call_in(noticed_ms, lambda: self._notice(broker, incarnation))
+        self.settle()
+
+    def _notice(self, broker: int, incarnation: int) -> None:
+        """The session of a broker ran out, if it is still the same one that is out of reach."""
+        node = self.nodes[broker]
+        unheard = not node.up or node.paused or broker in self._isolated
+        if unheard and node.incarnation == incarnation:
+            self.controller.fence(broker)
+
+    def _session_timeout_ms(self) -> int:
+        return self.defaults[settings.BROKER_SESSION_TIMEOUT_MS]

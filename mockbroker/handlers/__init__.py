@@ -1,0 +1,41 @@
+"""Floor 3: one file per API, each with two functions: the answer, and the same request refused.
+
+Importing this package fills HANDLERS.  What has no handler is not advertised, and calling it closes the
+connection.
+"""
+
+from mockbroker.handlers.registry import HANDLERS, Handler, answers
+
+__all__ = ["HANDLERS", "Handler", "answers"]
+
+# After the registry on purpose: each of these registers itself when it is imported.
+from mockbroker.handlers import (  # noqa: E402,F401 - see above
+    alter_configs,
+    api_versions,
+    create_partitions,
+    create_topics,
+    delete_groups,
+    delete_records,
+    delete_topics,
+    describe_cluster,
+    describe_configs,
+    describe_groups,
+    describe_topic_partitions,
+    elect_leaders,
+    fetch,
+    find_coordinator,
+    heartbeat,
+    incremental_alter_configs,
+    init_producer_id,
+    join_group,
+    leave_group,
+    list_groups,
+    list_offsets,
+    metadata,
+    offset_commit,
+    offset_delete,
+    offset_fetch,
+    offset_for_leader_epoch,
+    produce,
+    sync_group,
+)

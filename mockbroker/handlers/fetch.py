@@ -1,0 +1,122 @@
+"""Fetch: read record batches, now or when there are enough of them.
+
+A fetch that finds fewer than `min_bytes` waits until records arrive or `max_wait_ms` of the client's time
+pass; an error, a diverging history or a better replica to read from is answered at once.  The first
+partition with records gives at least one batch whatever the limits (KIP-74).
+
+v7 sessions (KIP-227) - v9 leader epoch checked - v11 rack, replica to read from (KIP-392), any replica serves -
+v12 diverging epoch, flexible - v13 topic ids - v15 replica state - v16 leader hints (KIP-951) - v18 follower's watermark
+Not here: down-conversion (v0-3); fetching as a follower, which real brokers do over a road of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mockbroker.core.delayed import DelayedFetch, Reading
+from mockbroker.core.fetch_sessions import Wanted
+from mockbroker.handlers.fetch_reads import FetchReader
+from mockbroker.handlers.registry import answers
+from mockbroker.protocol.errors import ErrorCode, KafkaError
+from mockbroker.protocol.messages.fetch import FetchedTopic, FetchRequest, FetchResponse
+
+if TYPE_CHECKING:
+    from mockbroker.core.call import Call
+    from mockbroker.core.fetch_sessions import FetchPlan, Place
+    from mockbroker.core.node import Node
+    from mockbroker.core.ticket import Reply
+    from mockbroker.protocol.messages.fetch import FetchedPartition
+
+# Replica ids below 0 are consumers: -1 an ordinary one, -2 one that debugs.
+_FIRST_BROKER_ID = 0
+
+
+def refuse(call: Call[FetchRequest], error: KafkaError) -> FetchResponse:
+    """The whole fetch refused: an error at the top where there is room for one (v7+), else in each partition."""
+    response = FetchResponse(error_code=error.code)
+    if call.version < 7:
+        response.responses = [
+            FetchedTopic(topic=t.topic, partitions=[FetchReader.refused(p.partition, error) for p in t.partitions])
+            for t in call.body.topics
+        ]
+    return response
+
+
+@answers(FetchRequest, versions="4-18", refuse=refuse)
+def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
+    """Read, and answer now or later."""
+    body = call.body
+    replica_id = body.replica_id if call.version < 15 else body.replica_state.replica_id
+    if replica_id >= _FIRST_BROKER_ID:
+        raise KafkaError(ErrorCode.INVALID_REQUEST, "mockbroker's followers do not fetch over sockets; clients are not brokers")
+    by_id = call.version >= 13
+    forgotten: list[Place] = [
+        (t.topic_id if by_id else t.topic, index) for t in body.forgotten_topics_data for index in t.partitions
+    ]
+    plan = node.fetch_sessions.plan(
+        body.session_id, body.session_epoch, list(_wanted(call, node).values()), forgotten, by_id=by_id
+    )
+    reader = FetchReader(call, node, plan.wanted)
+    read = reader.read()
+    for want, _ in read.sources:
+        node.world.positions.note(want.topic, want.index, call.client_id, node.clock.now)
+    enough = read.bytes >= body.min_bytes or read.urgent
+    if enough or body.max_wait_ms <= 0 or not plan.wanted:
+        return _respond(plan, reader, read.partitions)
+    readings = [
+        Reading(replica, replica.leader_epoch, want.offset, want.max_bytes, body.isolation_level)
+        for want, replica in read.sources
+    ]
+    return DelayedFetch(
+        node,
+        readings,
+        lambda: _respond(plan, reader, reader.read().partitions),
+        min_bytes=body.min_bytes,
+        patience_ms=body.max_wait_ms,
+    ).ticket
+
+
+def _wanted(call: Call[FetchRequest], node: Node) -> dict[Place, Wanted]:
+    by_id = call.version >= 13
+    names = node.image.topic_names
+    wanted: dict[Place, Wanted] = {}
+    for topic in call.body.topics:
+        name = names.get(topic.topic_id, "") if by_id else topic.topic
+        for part in topic.partitions:
+            place: Place = (topic.topic_id if by_id else topic.topic, part.partition)
+            wanted[place] = Wanted(
+                place,
+                name,
+                topic.topic_id,
+                part.partition,
+                part.fetch_offset,
+                part.partition_max_bytes,
+                part.current_leader_epoch,
+                part.last_fetched_epoch,
+            )
+    return wanted
+
+
+def _respond(plan: FetchPlan, reader: FetchReader, partitions: list[tuple[Wanted, FetchedPartition]]) -> FetchResponse:
+    """Group what was read by topic; in an increment of a session leave out what the client knows already."""
+    topics: dict[str | bytes, FetchedTopic] = {}
+    gave_records: list[Place] = []
+    for want, partition in partitions:
+        news = plan.session is None or want.is_news(
+            high_watermark=partition.high_watermark,
+            log_start=partition.log_start_offset,
+            failed=partition.error_code != ErrorCode.NONE,
+        )
+        if partition.records:
+            gave_records.append(want.place)
+        elif plan.incremental and not news and not FetchReader.is_urgent(partition):
+            continue
+        topic = topics.get(want.place[0])
+        if topic is None:
+            topic = topics[want.place[0]] = FetchedTopic(topic=want.topic, topic_id=want.topic_id)
+        topic.partitions.append(partition)
+    if plan.session is not None:
+        plan.session.served(gave_records)
+    return FetchResponse(
+        session_id=plan.session_id, responses=list(topics.values()), node_endpoints=reader.hints.endpoints
+    )

@@ -1,0 +1,197 @@
+"""Reading the partitions of one fetch, in the order in which the client wants them.
+
+Each partition is judged and read on its own; what they share is the budget, and the privilege of giving one
+batch beyond it.  Does not know sessions, and does not wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mockbroker.core import settings
+from mockbroker.core.replica import READ_COMMITTED, READ_UNCOMMITTED
+from mockbroker.handlers.shapes import LeaderHints
+from mockbroker.protocol.errors import ErrorCode, KafkaError
+from mockbroker.protocol.messages.fetch import AbortedTransaction, EpochEndOffset, FetchedPartition
+
+if TYPE_CHECKING:
+    from mockbroker.core.call import Call
+    from mockbroker.core.fetch_sessions import Wanted
+    from mockbroker.core.node import Node
+    from mockbroker.core.replica import Replica
+    from mockbroker.protocol.messages.fetch import FetchRequest
+
+NO_PREFERENCE = -1
+
+
+@dataclass(slots=True)
+class Read:
+    """What one pass over the partitions brought."""
+
+    partitions: list[tuple[Wanted, FetchedPartition]] = field(default_factory=list)
+    sources: list[tuple[Wanted, Replica]] = field(default_factory=list)
+    bytes: int = 0
+    # Something that must be told at once, however few bytes there are.
+    urgent: bool = False
+
+
+class FetchReader:
+    """The partitions of one fetch request."""
+
+    __slots__ = ("_body", "_max_bytes", "_node", "_version", "_wanted", "hints")
+
+    def __init__(self, call: Call[FetchRequest], node: Node, wanted: list[Wanted]) -> None:
+        self._node = node
+        self._body = call.body
+        self._version = call.version
+        self._wanted = wanted
+        self._max_bytes = min(call.body.max_bytes, node.config[settings.FETCH_MAX_BYTES])
+        self.hints = LeaderHints(node)
+
+    def read(self) -> Read:
+        """Read every partition once."""
+        read = Read()
+        for want in self._wanted:
+            try:
+                replica = self._replica(want)
+                partition = self._read(want, replica, read)
+                read.sources.append((want, replica))
+            except KafkaError as refused:
+                partition = self._refused(want, refused)
+            if self.is_urgent(partition):
+                read.urgent = True
+            read.partitions.append((want, partition))
+        return read
+
+    @staticmethod
+    def is_urgent(partition: FetchedPartition) -> bool:
+        """Whether this is an answer that no one should wait for."""
+        return (
+            partition.error_code != ErrorCode.NONE
+            or partition.diverging_epoch.epoch >= 0
+            or partition.preferred_read_replica != NO_PREFERENCE
+        )
+
+    @staticmethod
+    def refused(index: int, error: KafkaError) -> FetchedPartition:
+        """A partition that was not read."""
+        return FetchedPartition(
+            partition_index=index,
+            error_code=error.code,
+            high_watermark=-1,
+            last_stable_offset=-1,
+            log_start_offset=-1,
+            aborted_transactions=None,
+            records=b"",
+        )
+
+    def _refused(self, want: Wanted, error: KafkaError) -> FetchedPartition:
+        partition = self.refused(want.index, error)
+        if self._version >= 16 and error.code in (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH):
+            partition.current_leader = self.hints.leader(want.topic, want.index)
+        return partition
+
+    # -- one partition ----------------------------------------------------------------------------
+
+    def _replica(self, want: Wanted) -> Replica:
+        """The replica to read from.  Raises in Kafka's order: id, existence, epoch, role."""
+        if self._body.isolation_level not in (READ_UNCOMMITTED, READ_COMMITTED):
+            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level")
+        if want.max_bytes < 0 or self._body.max_bytes < 0:
+            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "a negative limit")
+        if not want.topic and self._version >= 13:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)
+        replica = self._node.replica_of(want.topic, want.index)
+        if self._version >= 13 and replica.topic_id != want.topic_id:
+            raise KafkaError(ErrorCode.INCONSISTENT_TOPIC_ID)
+        check_leader_epoch(replica, want.leader_epoch)
+        if not replica.leading and (self._version < 11 or replica.following is None):
+            raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        return replica
+
+    def _read(self, want: Wanted, replica: Replica, read: Read) -> FetchedPartition:
+        log = replica.log
+        committed = self._body.isolation_level == READ_COMMITTED
+        partition = FetchedPartition(
+            partition_index=want.index,
+            high_watermark=replica.high_watermark,
+            last_stable_offset=replica.last_stable_offset,
+            log_start_offset=log.start,
+            aborted_transactions=[] if committed else None,
+            records=b"",
+        )
+        if want.last_epoch >= 0 and self._diverges(want, replica, partition):
+            return partition
+        if not log.start <= want.offset <= log.end:
+            raise KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE)
+        better = self._preferred_replica(want, replica)
+        if better != NO_PREFERENCE:
+            partition.preferred_read_replica = better
+            return partition
+        below = replica.visible_end(self._body.isolation_level)
+        limit = min(want.max_bytes, max(self._max_bytes - read.bytes, 0))
+        records = _cut(replica, want.offset, below, limit, at_least_one=not read.bytes)
+        if records:
+            partition.records = records
+            read.bytes += sum(map(len, records))
+        if committed:
+            # Kafka's bound comes from a sparse index; within one segment that is the end of the log.
+            partition.aborted_transactions = [
+                AbortedTransaction(producer_id=a.producer_id, first_offset=a.first_offset)
+                for a in replica.producers.aborted_between(want.offset, log.end)
+            ]
+        return partition
+
+    def _diverges(self, want: Wanted, replica: Replica, partition: FetchedPartition) -> bool:
+        """Whether what the client read last is not in this log (KIP-320); then it is told where they part."""
+        epoch, end = replica.log.end_of_epoch(want.last_epoch)
+        if epoch < 0:
+            raise KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE)
+        if epoch < want.last_epoch or end < want.offset:
+            partition.diverging_epoch = EpochEndOffset(epoch=epoch, end_offset=end)
+            return True
+        return False
+
+    def _preferred_replica(self, want: Wanted, replica: Replica) -> int:
+        """A follower in the consumer's rack that has what it wants (KIP-392), or NO_PREFERENCE."""
+        rack = self._body.rack_id
+        if not rack or replica.leadership is None or not self._node.config[settings.REPLICA_SELECTOR_CLASS]:
+            return NO_PREFERENCE
+        if self._node.rack == rack:
+            return NO_PREFERENCE
+        brokers = self._node.image.brokers
+        near = [
+            (end, -id)
+            for id, end in replica.leadership.in_sync_ends()
+            if replica.log.start <= want.offset <= end and id in brokers and brokers[id].rack == rack
+        ]
+        return -max(near)[1] if near else NO_PREFERENCE
+
+
+def check_leader_epoch(replica: Replica, epoch: int) -> None:
+    """A client that knows an older leader is told so, and one that knows a newer one is asked for patience."""
+    if epoch < 0:
+        return
+    if epoch < replica.leader_epoch:
+        raise KafkaError(ErrorCode.FENCED_LEADER_EPOCH)
+    if epoch > replica.leader_epoch:
+        raise KafkaError(ErrorCode.UNKNOWN_LEADER_EPOCH)
+
+
+def _cut(
+    replica: Replica, offset: int, below: int, limit: int, *, at_least_one: bool
+) -> list[bytes | bytearray | memoryview]:
+    """Stored batches up to `limit` bytes.
+
+    Like Kafka's slice of a file this may end inside a batch, which clients know to ignore; but it does not
+    begin with a fragment.
+    """
+    if offset >= below:
+        return []
+    batches = replica.log.read(offset, below, limit, at_least_one=at_least_one)
+    records = [batch.data for batch in batches]
+    if batches and (left := limit - sum(batch.size for batch in batches)) > 0:
+        following = replica.log.read(batches[-1].last_offset + 1, below, 0, at_least_one=True)
+        records += [memoryview(batch.data)[:left] for batch in following]
+    return records

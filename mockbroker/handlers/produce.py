@@ -1,0 +1,210 @@
+"""Produce: append record batches to the partitions that this broker leads.
+
+Answers at once with acks=0 (no bytes at all; a failure closes the connection) and acks=1.  With acks=all it
+answers when every in-sync replica has the batches, or with REQUEST_TIMED_OUT when the client's patience runs
+out; the records stay in the log either way, as they do in Kafka.
+
+v7 zstd - v8 record errors and messages - v9 flexible - v10 leader hints (KIP-951) - v13 topic ids (KIP-516)
+Advertised from 0 although served from 3: older librdkafka switches compression off otherwise (KAFKA-18659).
+Not here: message sets (v0-2); transactions, whose ids nobody can have yet (INVALID_PRODUCER_ID_MAPPING).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mockbroker.core.controller import INTERNAL_TOPICS
+from mockbroker.core.delayed import DelayedProduce, Written
+from mockbroker.core.ticket import Disconnect
+from mockbroker.handlers.registry import answers
+from mockbroker.handlers.shapes import LeaderHints
+from mockbroker.protocol.errors import ErrorCode, KafkaError
+from mockbroker.protocol.messages.produce import (
+    ProducedPartition,
+    ProducedTopic,
+    ProducePartition,
+    ProduceRequest,
+    ProduceResponse,
+    ProduceTopic,
+    RecordError,
+)
+from mockbroker.protocol.types import ZERO_UUID
+from mockbroker.records.batch import Batch, parse_produced
+from mockbroker.records.refused import RecordsRefused
+from mockbroker.records.validate import AppendRules, validate_produced
+
+if TYPE_CHECKING:
+    from mockbroker.core.call import Call
+    from mockbroker.core.node import Node
+    from mockbroker.core.replica import Replica
+    from mockbroker.core.ticket import Reply
+
+ACKS_NONE, ACKS_LEADER, ACKS_ALL = 0, 1, -1
+
+# The one client that Kafka lets write to internal topics.
+ADMIN_CLIENT = "__admin_client"
+
+# Refusals that say nothing of the log they did not reach: their log start is -1, that of all others is real.
+_BEFORE_THE_LOG = frozenset(
+    {
+        ErrorCode.CORRUPT_MESSAGE,
+        ErrorCode.MESSAGE_TOO_LARGE,
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    }
+)
+
+
+def refuse(call: Call[ProduceRequest], error: KafkaError) -> ProduceResponse:
+    """Every partition answered with `error`."""
+    return ProduceResponse(
+        responses=[
+            ProducedTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partition_responses=[_refused(part.index, error) for part in topic.partition_data],
+            )
+            for topic in call.body.topic_data
+        ]
+    )
+
+
+def _refused(index: int, error: KafkaError, log_start: int = -1) -> ProducedPartition:
+    partition = ProducedPartition(index=index, error_code=error.code, base_offset=-1, log_start_offset=log_start)
+    if isinstance(error, RecordsRefused):
+        partition.error_message = error.message
+        partition.record_errors = [
+            RecordError(batch_index=at, batch_index_error_message=text) for at, text in error.record_errors
+        ]
+    return partition
+
+
+@answers(ProduceRequest, versions="3-13", refuse=refuse, advertised_from=0)
+def produce(call: Call[ProduceRequest], node: Node) -> Reply[ProduceResponse | Disconnect | None]:
+    """Append what can be appended, and answer when `acks` is satisfied."""
+    return _Producing(call, node).reply()
+
+
+class _Producing:
+    """One produce request on its way: its answer so far, and what still has to be replicated."""
+
+    __slots__ = ("_acks", "_body", "_call", "_hints", "_node", "_response", "_written")
+
+    def __init__(self, call: Call[ProduceRequest], node: Node) -> None:
+        self._call = call
+        self._node = node
+        self._body = call.body
+        self._acks = call.body.acks
+        self._written: list[Written] = []
+        self._hints = LeaderHints(node)
+        self._response = ProduceResponse()
+
+    def reply(self) -> Reply[ProduceResponse | Disconnect | None]:
+        for topic in self._body.topic_data:
+            self._append_topic(topic)
+        response = self._response
+        response.node_endpoints = self._hints.endpoints
+        if self._acks == ACKS_NONE:
+            failed = [p for topic in response.responses for p in topic.partition_responses if p.error_code]
+            if failed:
+                return Disconnect(f"acks=0, and partition {failed[0].index} failed: {ErrorCode(failed[0].error_code).name}")
+            return None
+        if self._acks == ACKS_ALL and self._written:
+            return DelayedProduce(self._node, self._written, response, patience_ms=self._body.timeout_ms).ticket
+        return response
+
+    def _append_topic(self, topic: ProduceTopic) -> None:
+        name = self._name_of(topic)
+        # A partition named twice is answered once, and its last entry counts, as in Kafka.
+        parts = {part.index: part for part in topic.partition_data}
+        self._response.responses.append(
+            ProducedTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partition_responses=[self._append(name, part) for part in parts.values()],
+            )
+        )
+
+    def _name_of(self, topic: ProduceTopic) -> str | None:
+        if self._call.version < 13:
+            return topic.name
+        return self._node.image.topic_names.get(topic.topic_id) if topic.topic_id != ZERO_UUID else None
+
+    def _append(self, topic: str | None, part: ProducePartition) -> ProducedPartition:
+        """One partition's answer, whatever becomes of its batch."""
+        if topic is None:
+            return _refused(part.index, KafkaError(ErrorCode.UNKNOWN_TOPIC_ID))
+        try:
+            batch = self._admitted(topic, part)
+            replica = self._node.leader_of(topic, part.index)
+        except KafkaError as refused:
+            return self._refused(topic, part.index, refused)
+        try:
+            return self._appended(replica, part.index, batch)
+        except KafkaError as refused:
+            start = -1 if refused.code in _BEFORE_THE_LOG else replica.log.start
+            return self._refused(topic, part.index, refused, start)
+
+    def _refused(self, topic: str, index: int, error: KafkaError, log_start: int = -1) -> ProducedPartition:
+        partition = _refused(index, error, log_start)
+        if error.code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
+            partition.current_leader = self._hints.leader(topic, index)
+        return partition
+
+    def _admitted(self, topic: str, part: ProducePartition) -> Batch:
+        """The batch, if it may go to the log at all: all that Kafka checks before it looks for a leader."""
+        if self._node.image.partition(topic, part.index) is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        batch = parse_produced(part.records, version=self._call.version)
+        if batch.is_transactional:
+            if self._body.transactional_id is None:
+                raise KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+            raise KafkaError(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+        if self._acks not in (ACKS_NONE, ACKS_LEADER, ACKS_ALL):
+            raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS)
+        if topic in INTERNAL_TOPICS and self._call.client_id != ADMIN_CLIENT:
+            raise KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION)
+        return batch
+
+    def _appended(self, replica: Replica, index: int, batch: Batch) -> ProducedPartition:
+        if self._acks == ACKS_ALL and not replica.enough_in_sync():
+            raise KafkaError(ErrorCode.NOT_ENOUGH_REPLICAS)
+        valid = validate_produced(batch, _rules(replica, self._node.clock.now))
+        appended = replica.append(valid, from_client=True)
+        partition = ProducedPartition(
+            index=index,
+            base_offset=appended.base_offset,
+            log_append_time_ms=appended.log_append_time,
+            log_start_offset=replica.log.start,
+        )
+        if self._acks == ACKS_ALL:
+            self._written.append(
+                Written(
+                    replica,
+                    replica.leader_epoch,
+                    appended.last_offset + 1,
+                    lambda code: self._fail(partition, replica, code),
+                )
+            )
+        return partition
+
+    def _fail(self, partition: ProducedPartition, replica: Replica, code: ErrorCode) -> None:
+        """The records are in the log and their fate is open: offset and log start stay in the answer."""
+        partition.error_code = code
+        if code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
+            partition.current_leader = self._hints.leader(replica.topic, replica.index)
+            self._response.node_endpoints = self._hints.endpoints
+
+
+def _rules(replica: Replica, now_ms: int) -> AppendRules:
+    config = replica.config
+    return AppendRules(
+        now_ms,
+        config.max_message_bytes,
+        config.segment_bytes,
+        config.compacted,
+        config.log_append_time,
+        config.timestamp_before_max_ms,
+        config.timestamp_after_max_ms,
+        config.compression,
+    )

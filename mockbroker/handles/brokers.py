@@ -1,0 +1,153 @@
+"""A broker, and the brokers' clock, as a test holds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mockbroker.core.usage import UsageError
+from mockbroker.options import duration_ms
+
+if TYPE_CHECKING:
+    from mockbroker.core.node import Node
+    from mockbroker.core.world import World
+    from mockbroker.handles.door import Door
+    from mockbroker.options import Duration
+
+
+class Broker:
+    """One broker of the cluster."""
+
+    def __init__(self, door: Door, id: int) -> None:  # noqa: A002 - Kafka's word for it
+        self._at = door
+        self.id = id
+
+    def __repr__(self) -> str:
+        return f"<Broker {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Broker) and (other.id, other._at) == (self.id, self._at)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def _node(self) -> Node:
+        return self._at.world.nodes[self.id]
+
+    @property
+    def address(self) -> str:
+        """host:port, as clients reach it."""
+        host, port = self._at.server.addresses[self.id]
+        return f"{host}:{port}"
+
+    @property
+    def rack(self) -> str | None:
+        """The rack that it stands in."""
+        return self._node.rack
+
+    @property
+    def running(self) -> bool:
+        """Whether it is neither crashed nor paused."""
+        return self._at.do(lambda: self._node.up and not self._node.paused)
+
+    def crash(self, noticed: Duration | None = None) -> None:
+        """Kill it: connections are reset, its memory is gone, its logs stay.
+
+        `noticed` is the broker time that the controller takes to see it; at once by default, or
+        broker.session.timeout.ms with Kafka's defaults.
+        """
+        self._check(up=True)
+        self._at.do(lambda: self._at.world.crash(self.id, _noticed_ms(noticed)))
+
+    def restart(self) -> None:
+        """Start it again on the same port, with the logs that it had."""
+        self._check(up=False)
+        self._at.do(lambda: self._at.world.restart(self.id))
+
+    def pause(self, noticed: Duration | None = None) -> None:
+        """Let it stand still, as a stopped process: nothing is read, answered or timed until `resume`.
+
+        The controller takes it for dead after broker.session.timeout.ms of broker time, or `noticed`.
+        """
+        self._check(up=True)
+        if self._node.paused:
+            raise UsageError(f"broker {self.id} is paused already: resume() it first")
+        self._at.do(lambda: self._at.world.pause(self.id, _noticed_ms(noticed)))
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._check(up=True)
+        if not self._node.paused:
+            raise UsageError(f"broker {self.id} is not paused")
+        self._at.do(lambda: self._at.world.resume(self.id))
+
+    def isolate(self, noticed: Duration | None = None) -> None:
+        """Cut it off from the other brokers and the controller, and not from clients, until `heal`."""
+        self._at.do(lambda: self._at.world.isolate(self.id, _noticed_ms(noticed)))
+
+    def heal(self) -> None:
+        """Connect it with the others again."""
+        self._at.do(lambda: self._at.world.heal(self.id))
+
+    def _check(self, *, up: bool) -> None:
+        if self._node.up != up:
+            raise UsageError(
+                f"broker {self.id} is down already: restart() it first" if up else f"broker {self.id} is running: crash() it first"
+            )
+
+
+def _noticed_ms(noticed: Duration | None) -> int | None:
+    return None if noticed is None else duration_ms(noticed)
+
+
+class ClockHandle:
+    """The brokers' time.  Clients live in their own, which nobody can move."""
+
+    def __init__(self, door: Door) -> None:
+        self._at = door
+
+    @property
+    def _world(self) -> World:
+        return self._at.world
+
+    @property
+    def now(self) -> float:
+        """Broker time in seconds since the epoch."""
+        return self._at.do(lambda: self._world.clock.now) / 1_000
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._world.clock.frozen
+
+    def freeze(self) -> None:
+        """Let broker time stand still: no session ends, no rebalance times out, until `thaw` or `advance`."""
+        self._at.do(self._world.clock.freeze)
+
+    def thaw(self) -> None:
+        """Let it run again, from where it stands."""
+        self._at.do(lambda: self._world.clock.thaw(self._at.server.real_ms()))
+
+    def advance(self, duration: Duration, *, keep_alive: bool = True) -> None:
+        """Move broker time forward; whatever is due on the way happens, in deadline order.
+
+        Group members that are alive are kept alive, for their heartbeats would have come: those with an open
+        connection that were heard of within a third of their session timeout of real time.  The silent, the
+        vanished and the parked-away expire.  `keep_alive=False` spares nobody.
+
+        >>> cluster.clock.advance("45s")
+        """
+        milliseconds = duration_ms(duration)
+        self._at.do(lambda: self._advance(milliseconds, keep_alive=keep_alive))
+
+    def _advance(self, milliseconds: int, *, keep_alive: bool) -> None:
+        world = self._world
+        end_ms = world.clock.now + milliseconds
+        connected = {connection.conversation.peer.ordinal for connection in self._at.server.connections}
+        while world.clock.now < end_ms:
+            step_ms = end_ms - world.clock.now
+            if keep_alive:
+                for node in world.nodes.values():
+                    for shard in node.shards.values():
+                        step_ms = min(step_ms, shard.keep_alive(connected, world.patience.now))
+            world.clock.advance(step_ms)

@@ -1,0 +1,305 @@
+"""A consumer group, as a test holds it: state, owners and commits, as its coordinator knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
+from mockbroker.core.groups.views import Generation, GroupView, MemberView, generations
+from mockbroker.core.usage import UsageError
+from mockbroker.handles.records import TopicPartition
+from mockbroker.waiting import Condition
+
+if TYPE_CHECKING:
+    from mockbroker.core.groups.shard import GroupShard
+    from mockbroker.core.world import World
+    from mockbroker.handles.door import BlockingDoor, Door, TrioDoor
+
+STABLE = "Stable"
+
+
+class Assignment(Mapping[str, list[TopicPartition]]):
+    """Who owns which partitions, by member id.
+
+    A member may also be looked up by its client id or instance id, where only one has it.
+
+    >>> group.assignment["app-a"]
+    [TopicPartition(topic='orders', partition=0)]
+    """
+
+    def __init__(self, members: tuple[MemberView, ...]) -> None:
+        self._members = members
+        self._owned = {member.id: _owned(member) for member in members}
+
+    def __getitem__(self, member: str) -> list[TopicPartition]:
+        if member in self._owned:
+            return self._owned[member]
+        named = [m.id for m in self._members if member in (m.client_id, m.instance_id)]
+        if len(named) != 1:
+            raise KeyError(f"{member!r} is {'no' if not named else 'more than one'} member: there are {list(self._owned)}")
+        return self._owned[named[0]]
+
+    def __iter__(self) -> object:  # type: ignore[override]  # Mapping wants an Iterator; a dict's is one
+        return iter(self._owned)
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+    def __repr__(self) -> str:
+        return f"Assignment({self._owned})"
+
+    @property
+    def owners(self) -> dict[TopicPartition, list[str]]:
+        """The members that own each partition: exactly one, where all is well."""
+        owners: dict[TopicPartition, list[str]] = {}
+        for member, partitions in self._owned.items():
+            for partition in partitions:
+                owners.setdefault(partition, []).append(member)
+        return dict(sorted(owners.items()))
+
+
+def _owned(member: MemberView) -> list[TopicPartition]:
+    return sorted(TopicPartition(topic, index) for topic, indexes in (member.assignment or {}).items() for index in indexes)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSnapshot:
+    """A group at one moment."""
+
+    state: str
+    generation: int
+    members: tuple[MemberView, ...]
+    assignment: Assignment
+    committed: Mapping[TopicPartition, int]
+
+
+class GroupControls:
+    """All of a group but its waits."""
+
+    def __init__(self, door: Door, group_id: str) -> None:
+        self._at = door
+        self.id = group_id
+
+    def __repr__(self) -> str:
+        return f"<Group {self.id}>"
+
+    # -- what there is ----------------------------------------------------------------------------
+
+    def snapshot(self) -> GroupSnapshot:
+        """Everything about the group at one moment; an unknown group is Dead and has no members."""
+        return self._at.do(self._snapshot)
+
+    def _snapshot(self) -> GroupSnapshot:
+        view = self._view()
+        if view is None:
+            return GroupSnapshot("Dead", 0, (), Assignment(()), {})
+        committed = {TopicPartition(*place): offset.offset for place, offset in view.committed.items()}
+        return GroupSnapshot(view.state, view.generation, view.members, Assignment(view.members), committed)
+
+    @property
+    def state(self) -> str:
+        """Kafka's word for its state: Empty, PreparingRebalance, CompletingRebalance, Stable or Dead."""
+        return self.snapshot().state
+
+    @property
+    def generation(self) -> int:
+        """The number of the newest generation."""
+        return self.snapshot().generation
+
+    @property
+    def members(self) -> tuple[MemberView, ...]:
+        """Its members, in the order in which they joined."""
+        return self.snapshot().members
+
+    @property
+    def assignment(self) -> Assignment:
+        """Who owns which partitions."""
+        return self.snapshot().assignment
+
+    @property
+    def committed(self) -> Mapping[TopicPartition, int]:
+        """The offsets that are committed, and replicated, by partition."""
+        return self.snapshot().committed
+
+    @property
+    def lag(self) -> dict[TopicPartition, int]:
+        """How many offsets lie between each commit and the end of its partition."""
+
+        def lag() -> dict[TopicPartition, int]:
+            world, found = self._at.world, {}
+            for place, offset in self._snapshot().committed.items():
+                partition = world.controller.image.partition(*place)
+                node = world.nodes.get(partition.leader) if partition is not None else None
+                if node is not None and place in node.replicas:
+                    found[place] = node.replicas[place].high_watermark - offset
+            return found
+
+        return self._at.do(lag)
+
+    def history(self) -> list[Generation]:
+        """The generations it has been through, oldest first: when, why, and who owned what."""
+        return self._at.do(lambda: list(generations(self._at.world, self.id)))
+
+    # -- what a test may do -----------------------------------------------------------------------
+
+    def expire(self, member: str) -> None:
+        """End the session of a member now, as if it had been silent for its session timeout.
+
+        `member` is a member id, an instance id, or a client id that one member has.
+        """
+        self._at.do(lambda: self._shard().expire(self.id, self._member(member)))
+
+    def evict(self, member: str) -> None:
+        """End the rebalance timeout of a member now."""
+        self._at.do(lambda: self._shard().evict(self.id, self._member(member)))
+
+    def _member(self, name: str) -> str:
+        view = self._view()
+        members = () if view is None else view.members
+        named = [m.id for m in members if name in (m.id, m.instance_id, m.client_id)]
+        if len(named) != 1:
+            raise UsageError(
+                f"group {self.id!r} has {'no' if not named else 'more than one'} member {name!r}: "
+                f"there are {[(m.id, m.client_id) for m in members] or 'none'}"
+            )
+        return named[0]
+
+    # -- its coordinator --------------------------------------------------------------------------
+
+    def _shard(self) -> GroupShard:
+        shard = coordinator_shard(self._at.world, self.id)
+        if shard is None:
+            raise UsageError(f"group {self.id!r} has no coordinator now: is its broker down, or is nobody leading {OFFSETS_TOPIC}?")
+        return shard
+
+    def _view(self) -> GroupView | None:
+        shard = coordinator_shard(self._at.world, self.id)
+        return None if shard is None or shard.loading else shard.view(self.id)
+
+    # -- what may be waited for -------------------------------------------------------------------
+
+    def _is_stable(self, members: int | None, newer_than: int | None) -> Condition[GroupSnapshot]:
+        def look() -> GroupSnapshot | None:
+            shard = coordinator_shard(self._at.world, self.id)
+            if shard is None or shard.loading or not shard.all_synced(self.id):
+                return None
+            found = self._snapshot()
+            right = found.state == STABLE and members in (None, len(found.members))
+            return found if right and (newer_than is None or found.generation > newer_than) else None
+
+        count = "" if members is None else f" with {members} members"
+        newer = "" if newer_than is None else f" in a generation after {newer_than}"
+        return Condition(f"group {self.id} to be stable{count}{newer}", look, self._stands)
+
+    def _is_positioned(self) -> Condition[GroupSnapshot]:
+        def look() -> GroupSnapshot | None:
+            found = self._snapshot()
+            return found if found.state == STABLE and not self._unpositioned(found) else None
+
+        def now() -> str:
+            missing = self._unpositioned(self._snapshot())
+            named = ", ".join(f"{p.topic}-{p.partition} by {client}" for p, client in missing)
+            return self._stands() + (f"; not fetched yet: {named}" if missing else "")
+
+        return Condition(f"every partition assigned in group {self.id} to be fetched by its owner", look, now)
+
+    def _unpositioned(self, found: GroupSnapshot) -> list[tuple[TopicPartition, str]]:
+        """Partitions whose owner has not fetched them since it got them."""
+        world = self._at.world
+        past = generations(world, self.id)
+        since_ms = past[-1].at_ms if past else 0
+        return [
+            (place, member.client_id)
+            for member in found.members
+            for place in found.assignment[member.id]
+            if world.positions.fetched_ms(place, member.client_id) < since_ms
+        ]
+
+    def _has_committed(self, topic: str, offsets: Mapping[int, int]) -> Condition[Mapping[TopicPartition, int]]:
+        def look() -> Mapping[TopicPartition, int] | None:
+            committed = self._snapshot().committed
+            there = all(committed.get(TopicPartition(topic, index), -1) >= offset for index, offset in offsets.items())
+            return committed if there else None
+
+        def now() -> str:
+            committed = {p.partition: o for p, o in self._snapshot().committed.items() if p.topic == topic}
+            return f"{committed or 'nothing'} is committed; {self._stands()}"
+
+        return Condition(f"group {self.id} to commit {dict(offsets)} of {topic}", look, now)
+
+    def _stands(self) -> str:
+        """How the group stands, in a sentence."""
+        shard = coordinator_shard(self._at.world, self.id)
+        if shard is None:
+            return f"group {self.id} has no coordinator"
+        if shard.loading:
+            return f"the coordinator of group {self.id}, broker {shard.node.id}, is still loading"
+        found = self._snapshot()
+        names = ", ".join(f"{m.client_id} ({m.id})" for m in found.members) or "nobody"
+        waiting = shard.waits_for(self.id)
+        return f"group {self.id} is {found.state} in generation {found.generation}, members: {names}" + (
+            f"; {waiting}" if waiting else ""
+        )
+
+
+def coordinator_shard(world: World, group_id: str) -> GroupShard | None:
+    """The shard that looks after a group now, if there is one."""
+    topic = world.controller.image.topics.get(OFFSETS_TOPIC)
+    if topic is None:
+        return None
+    index = coordinator_partition(group_id, len(topic.partitions))
+    node = world.nodes.get(topic.partitions[index].leader)
+    return None if node is None or not node.up else node.shards.get(index)
+
+
+class Group(GroupControls):
+    """A group, for tests that are plain functions."""
+
+    _at: BlockingDoor
+
+    def wait_stable(
+        self, members: int | None = None, *, newer_than: int | None = None, timeout: float | str | None = None
+    ) -> GroupSnapshot:
+        """Wait until the group is stable, with so many members, and each of them has its assignment.
+
+        If that is so already the wait is over at once; `newer_than=group.generation` waits for another
+        generation.
+        """
+        return self._at.wait(self._is_stable(members, newer_than), timeout)
+
+    def wait_positioned(self, *, timeout: float | str | None = None) -> GroupSnapshot:
+        """Wait until every assigned partition has been fetched by its owner.
+
+        From then on a consumer that starts at `latest` misses nothing that is appended.
+        """
+        return self._at.wait(self._is_positioned(), timeout)
+
+    def wait_committed(
+        self, topic: str, offsets: Mapping[int, int], *, timeout: float | str | None = None
+    ) -> Mapping[TopicPartition, int]:
+        """Wait until the group has committed at least these offsets, by partition."""
+        return self._at.wait(self._has_committed(topic, offsets), timeout)
+
+
+class TrioGroup(GroupControls):
+    """A group, for trio tests."""
+
+    _at: TrioDoor
+
+    async def wait_stable(
+        self, members: int | None = None, *, newer_than: int | None = None, timeout: float | str | None = None  # noqa: ASYNC109 - see Group
+    ) -> GroupSnapshot:
+        """See `Group.wait_stable`."""
+        return await self._at.wait(self._is_stable(members, newer_than), timeout)
+
+    async def wait_positioned(self, *, timeout: float | str | None = None) -> GroupSnapshot:  # noqa: ASYNC109 - see Group
+        """See `Group.wait_positioned`."""
+        return await self._at.wait(self._is_positioned(), timeout)
+
+    async def wait_committed(
+        self, topic: str, offsets: Mapping[int, int], *, timeout: float | str | None = None  # noqa: ASYNC109 - see Group
+    ) -> Mapping[TopicPartition, int]:
+        """See `Group.wait_committed`."""
+        return await self._at.wait(self._has_committed(topic, offsets), timeout)

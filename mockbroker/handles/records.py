@@ -1,0 +1,93 @@
+"""Records as a test sees them, and how to write some past every client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mockbroker.core.usage import UsageError
+from mockbroker.records.batch import Batch, iter_records
+from mockbroker.records.builder import ControlType, read_marker
+
+if TYPE_CHECKING:
+    from mockbroker.core.replica import Replica
+
+ISOLATIONS = ("committed", "uncommitted", "all")
+
+_KINDS = {ControlType.COMMIT: "commit", ControlType.ABORT: "abort"}
+
+
+class TopicPartition(NamedTuple):
+    """One partition by name and number."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a log.
+
+    `kind` is "data", or "commit" or "abort" for the markers that end transactions (`isolation="all"` shows
+    them).  `timestamp` is in milliseconds; `producer_id` is -1 for producers that are not idempotent.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp: int
+    offset: int
+    partition: int
+    kind: str
+    producer_id: int
+
+
+def to_bytes(text: str | bytes | None) -> bytes | None:
+    """Keys and values may be given as text, which is UTF-8."""
+    return text.encode() if isinstance(text, str) else text
+
+
+def records_of(replica: Replica, isolation: str) -> list[Record]:
+    """What is in a replica's log: for committed readers, for all readers, or everything there is."""
+    if isolation not in ISOLATIONS:
+        raise UsageError(f"isolation={isolation!r}: expected one of {', '.join(map(repr, ISOLATIONS))}")
+    end = {"all": replica.log.end, "uncommitted": replica.high_watermark, "committed": replica.last_stable_offset}[isolation]
+    found: list[Record] = []
+    for batch in replica.log.batches:
+        if batch.base_offset >= end:
+            break
+        if batch.is_control and isolation != "all":
+            continue
+        if isolation == "committed" and _aborted(replica, batch):
+            continue
+        found += _read(replica, batch)
+    return found
+
+
+def _aborted(replica: Replica, batch: Batch) -> bool:
+    return batch.is_transactional and any(
+        aborted.producer_id == batch.producer_id and aborted.first_offset <= batch.base_offset <= aborted.last_offset
+        for aborted in replica.producers.aborted
+    )
+
+
+def _read(replica: Replica, batch: Batch) -> Sequence[Record]:
+    kind = "data"
+    if batch.is_control:
+        marker = read_marker(batch)
+        kind = _KINDS[marker.type] if marker is not None else "control"
+    return [
+        Record(
+            key=None if record.key is None else bytes(record.key),
+            value=None if record.value is None else bytes(record.value),
+            headers=tuple((name, None if value is None else bytes(value)) for name, value in record.headers),
+            timestamp=record.timestamp,
+            offset=record.offset,
+            partition=replica.index,
+            kind=kind,
+            producer_id=batch.producer_id,
+        )
+        for record in iter_records(batch)
+        if record.offset >= replica.log.start
+    ]

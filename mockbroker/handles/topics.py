@@ -1,0 +1,268 @@
+"""A topic and its partitions, as a test holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mockbroker.core.image import ConfigKind, TopicImage
+from mockbroker.core.new_topics import Planner, Wish, plan_more_partitions
+from mockbroker.core.usage import UsageError
+from mockbroker.handles.partitioner import partition_for
+from mockbroker.handles.partitions import Partition, leader_replica
+from mockbroker.handles.records import Record, TopicPartition, records_of, to_bytes
+from mockbroker.protocol.errors import KafkaError
+from mockbroker.records.batch import HEADER_BYTES, Batch
+from mockbroker.records.builder import NewRecord, build_batch
+from mockbroker.waiting import Condition
+
+if TYPE_CHECKING:
+    from mockbroker.handles.door import BlockingDoor, Door, TrioDoor
+
+# As many copies as a small cluster can have: enough for a majority, and no more than there are brokers.
+COPIES = 3
+
+
+class TopicControls:
+    """All of a topic but its waits."""
+
+    def __init__(self, door: Door, name: str) -> None:
+        self._at = door
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Topic {self.name}>"
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def create(
+        self, partitions: int = 1, replication: int | None = None, config: Mapping[str, object] | None = None
+    ) -> None:
+        """Create the topic.  By default it has one partition, and a replica on each broker, three at most.
+
+        Raises UsageError when it exists already or cannot be made as asked.
+
+        >>> cluster.topic("orders").create(partitions=6, config={"min.insync.replicas": 2})
+        """
+        self._at.do(self._create, partitions, replication, config or {})
+
+    def _create(self, partitions: int, replication: int | None, config: Mapping[str, object]) -> None:
+        world = self._at.world
+        copies = min(COPIES, len(world.nodes)) if replication is None else replication
+        wish = Wish(self.name, partitions, copies, configs={name: _config_text(value) for name, value in config.items()})
+        try:
+            world.controller.create_topics([Planner(world.controller.image, world.defaults).plan(wish)])
+        except KafkaError as refused:
+            raise UsageError(f"topic {self.name!r} cannot be created: {refused.message} ({refused.code.name})") from refused
+
+    def delete(self) -> None:
+        """Delete the topic; what groups had committed for it goes with it."""
+        self._at.do(lambda: self._at.world.controller.delete_topics([self._image().name]))
+
+    def recreate(self) -> None:
+        """Delete the topic and create it again, empty, with the same shape and configs and another id."""
+        self._at.do(self._recreate)
+
+    def _recreate(self) -> None:
+        image, controller = self._image(), self._at.world.controller
+        config = dict(controller.image.topic_overrides(self.name))
+        controller.delete_topics([self.name])
+        self._at.world.settle()
+        self._create(len(image.partitions), len(image.partitions[0].replicas), config)
+
+    def add_partitions(self, total: int) -> None:
+        """Let the topic have `total` partitions, more than it has."""
+
+        def add() -> None:
+            controller = self._at.world.controller
+            try:
+                controller.add_partitions(self.name, plan_more_partitions(controller.image, self._image().name, total, None))
+            except KafkaError as refused:
+                raise UsageError(f"topic {self.name!r}: {refused.message} ({refused.code.name})") from refused
+
+        self._at.do(add)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a topic."""
+        return self._at.do(lambda: self.name in self._at.world.controller.image.topics)
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The configs that were set for this topic; defaults are not among them."""
+        return self._at.do(lambda: dict(self._at.world.controller.image.topic_overrides(self._image().name)))
+
+    @property
+    def partitions(self) -> list[TopicPartition]:
+        """All its partitions, by number."""
+        return self._at.do(lambda: [TopicPartition(self.name, p.index) for p in self._image().partitions])
+
+    def partition(self, index: int) -> Partition:
+        """One of its partitions."""
+        count = len(self.partitions)
+        if not 0 <= index < count:
+            raise UsageError(f"topic {self.name!r} has no partition {index}: it has {count}, from 0 up")
+        return Partition(self._at, self.name, index)
+
+    def _image(self) -> TopicImage:
+        image = self._at.world.controller.image
+        found = image.topics.get(self.name)
+        if found is None:
+            raise UsageError(f"there is no topic {self.name!r}: there are {sorted(image.topics) or 'none'}; create() it first")
+        return found
+
+    # -- records ----------------------------------------------------------------------------------
+
+    def append(
+        self,
+        key: str | bytes | None,
+        value: str | bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+        timestamp: int | None = None,
+    ) -> int:
+        """Write one record to the log, past every client, and give its offset.
+
+        Without `partition` the key decides, as it does for Kafka's own clients.  `timestamp` is in
+        milliseconds; without it the record bears the broker's time.
+
+        >>> cluster.topic("orders").append("o-1", b'{"total": 9}')
+        0
+        """
+        return self._at.do(self._append, to_bytes(key), to_bytes(value), partition, headers, timestamp)
+
+    def _append(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        timestamp: int | None,
+    ) -> int:
+        index = partition_for(key, len(self._image().partitions)) if partition is None else partition
+        replica = leader_replica(self._at.world, self.name, index)
+        now_ms = replica.broker.clock.now
+        return replica.append(build_batch([NewRecord(key, value, headers, timestamp)], now_ms=now_ms)).base_offset
+
+    def append_raw(self, batch: bytes, *, partition: int = 0) -> int:
+        """Write a batch just as it is: a bad CRC, an unknown codec, a wrong magic and all; give its offset.
+
+        Only base offset and leader epoch are set.  The bytes must be long enough for a batch header (61).
+        """
+
+        if len(batch) < HEADER_BYTES:
+            raise UsageError(f"append_raw: {len(batch)} bytes are no batch, whose header alone takes {HEADER_BYTES}")
+
+        def append() -> int:
+            return leader_replica(self._at.world, self.name, partition).append(Batch.unchecked(batch)).base_offset
+
+        return self._at.do(append)
+
+    def records(self, partition: int | None = None, isolation: str = "committed") -> list[Record]:
+        """What is in the leaders' logs, by partition and offset.
+
+        "committed" and "uncommitted" show what consumers of these isolation levels can read; "all" shows
+        everything that is there, markers and unreplicated records included.
+        """
+        return self._at.do(self._records, partition, isolation)
+
+    def _records(self, partition: int | None, isolation: str) -> list[Record]:
+        indexes = range(len(self._image().partitions)) if partition is None else [partition]
+        return [
+            record
+            for index in indexes
+            for record in records_of(leader_replica(self._at.world, self.name, index), isolation)
+        ]
+
+    def values(self, partition: int | None = None, isolation: str = "committed") -> list[bytes | None]:
+        """The values of `records(...)`."""
+        return [record.value for record in self.records(partition, isolation)]
+
+    def keys(self, partition: int | None = None, isolation: str = "committed") -> list[bytes | None]:
+        """The keys of `records(...)`."""
+        return [record.key for record in self.records(partition, isolation)]
+
+    def end_offset(self, partition: int = 0) -> int:
+        """The offset that the next record will get: the leader's log end."""
+        return self._at.do(lambda: leader_replica(self._at.world, self.name, partition).log.end)
+
+    def delete_records(self, partition: int, before: int) -> None:
+        """Let the partition begin at offset `before`."""
+
+        def delete() -> None:
+            replica = leader_replica(self._at.world, self.name, partition)
+            if not replica.log.start <= before <= replica.high_watermark:
+                raise UsageError(
+                    f"{self.name}-{partition} cannot begin at {before}: "
+                    f"it has committed records from {replica.log.start} to {replica.high_watermark}"
+                )
+            replica.advance_start(before)
+
+        self._at.do(delete)
+
+    def alter_config(self, **config: object) -> None:
+        """Set some configs, dots written as underscores; None takes one back to its default.
+
+        >>> cluster.topic("orders").alter_config(min_insync_replicas=2)
+        """
+        from mockbroker.core.config_rules import check_topic_overrides
+
+        def alter() -> None:
+            controller = self._at.world.controller
+            overrides: dict[str, str] = dict(controller.image.topic_overrides(self._image().name))
+            for name, value in config.items():
+                overrides.pop(name.replace("_", "."), None)
+                if value is not None:
+                    overrides[name.replace("_", ".")] = _config_text(value)
+            try:
+                check_topic_overrides(overrides)
+            except KafkaError as refused:
+                raise UsageError(f"topic {self.name!r}: {refused.message}") from refused
+            controller.alter_configs(ConfigKind.TOPIC, self.name, overrides)
+
+        self._at.do(alter)
+
+    def _has_records(self, count: int, isolation: str) -> Condition[list[Record]]:
+        def look() -> list[Record] | None:
+            if self.name not in self._at.world.controller.image.topics:
+                return None
+            found = self._records(None, isolation)
+            return found if len(found) >= count else None
+
+        def now() -> str:
+            if self.name not in self._at.world.controller.image.topics:
+                return "there is no such topic"
+            found = self._records(None, isolation)
+            unseen = len(self._records(None, "all")) - len(found)
+            return f"it has {len(found)}" + (f", and {unseen} that readers may not see yet" if unseen else "")
+
+        return Condition(f"{count} records in {self.name}", look, now)
+
+
+def _config_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Topic(TopicControls):
+    """A topic, for tests that are plain functions."""
+
+    _at: BlockingDoor
+
+    def wait_records(
+        self, count: int, *, isolation: str = "committed", timeout: float | str | None = None
+    ) -> list[Record]:
+        """Wait until readers can see `count` records or more, and give them."""
+        return self._at.wait(self._has_records(count, isolation), timeout)
+
+
+class TrioTopic(TopicControls):
+    """A topic, for trio tests."""
+
+    _at: TrioDoor
+
+    async def wait_records(
+        self, count: int, *, isolation: str = "committed", timeout: float | str | None = None  # noqa: ASYNC109 - the wait explains itself when it ends
+    ) -> list[Record]:
+        """Wait until readers can see `count` records or more, and give them."""
+        return await self._at.wait(self._has_records(count, isolation), timeout)

@@ -1,0 +1,1 @@
+"""What the command line does: `mockbroker serve`, and the table of APIs."""

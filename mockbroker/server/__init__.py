@@ -1,0 +1,1 @@
+"""The thin trio shell: sockets, tasks and real time around the synchronous core."""

@@ -1,0 +1,128 @@
+"""The only calls of a test that block: waiting for something to become so in the brokers.
+
+A condition is looked at after every step of the world, so a wait ends in the very step that fulfils it, and
+nobody sleeps.  Every wait has a deadline, and one that passes it says who waits for what.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import trio
+
+if TYPE_CHECKING:
+    from mockbroker.core.world import World
+    from mockbroker.server.run import Server
+
+T = TypeVar("T")
+
+# How much of the history a failed wait tells; more is for the history itself.
+EVENTS_TOLD = 12
+
+
+class WaitTimeout(AssertionError):  # noqa: N818 - what happened, and pytest shows assertion errors best
+    """Something that a test waited for did not become so in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition(Generic[T]):
+    """What is waited for.
+
+    `look` gives the value that fulfils it, or None while it is not so; `wanted` completes "waited for ...";
+    `now` says how things stand instead.
+    """
+
+    wanted: str
+    look: Callable[[], T | None]
+    now: Callable[[], str]
+
+
+class Lookout(Generic[T]):
+    """Someone who looks at a condition after every step, until it is fulfilled or given up."""
+
+    def __init__(self, world: World, condition: Condition[T], wake: Callable[[], None]) -> None:
+        self._world = world
+        self._condition = condition
+        self._wake = wake
+        self.value: T | None = None
+        self.failure: Exception | None = None
+
+    def begin(self) -> None:
+        """Look now, and from now on."""
+        self._world.lookouts.append(self.look)
+        self.look()
+
+    def look(self) -> None:
+        """Look once; a condition that fails to look ends the wait, and not the step it was looked at in."""
+        try:
+            self.value = self._condition.look()
+        except Exception as failure:  # noqa: BLE001 - it is raised where the wait was called
+            self.failure = failure
+        if self.value is not None or self.failure is not None:
+            self.end()
+            self._wake()
+
+    def end(self) -> None:
+        """Look no more."""
+        if self.look in self._world.lookouts:
+            self._world.lookouts.remove(self.look)
+
+    def result(self) -> T:
+        """What was found."""
+        if self.failure is not None:
+            raise self.failure
+        assert self.value is not None, "a lookout that was woken has found something"
+        return self.value
+
+
+def wait_in_thread(
+    server: Server, world: World, call: Callable[[Callable[[], object]], object], condition: Condition[T], timeout_s: float
+) -> T:
+    """Wait in a plain thread; `call` runs a function in the server's thread."""
+    arrived = threading.Event()
+    lookout = Lookout(world, condition, arrived.set)
+    call(lookout.begin)
+    if not arrived.wait(timeout_s):
+        report: list[str] = []
+
+        def give_up() -> None:
+            lookout.end()
+            if lookout.value is None:
+                report.append(told(server, world, condition, timeout_s))
+
+        call(give_up)
+        if report:
+            raise WaitTimeout(report[0])
+    return lookout.result()
+
+
+async def wait_in_trio(server: Server, world: World, condition: Condition[T], timeout_s: float) -> T:
+    """Wait in the server's own trio loop."""
+    arrived = trio.Event()
+    lookout = Lookout(world, condition, arrived.set)
+    lookout.begin()
+    try:
+        with trio.move_on_after(timeout_s):
+            await arrived.wait()
+    finally:
+        lookout.end()
+    if not arrived.is_set():
+        raise WaitTimeout(told(server, world, condition, timeout_s))
+    return lookout.result()
+
+
+def told(server: Server, world: World, condition: Condition[T], timeout_s: float) -> str:
+    """Who waits for what: the report of a wait that failed."""
+    lines = [f"waited {timeout_s:g} s for {condition.wanted}; instead: {condition.now()}"]
+    down = [f"broker {node.id} is {'paused' if node.up else 'down'}" for node in world.nodes.values() if node.paused or not node.up]
+    lines += down
+    parked = [line for connection in server.connections if (line := connection.waits_for())]
+    lines.append("parked requests:" if parked else "no request is parked")
+    lines += [f"  {line}" for line in parked]
+    recent = list(world.history.events)[-EVENTS_TOLD:]
+    lines.append("the last events:" if recent else "no client has asked for anything yet")
+    lines += [f"  {event.line()}" for event in recent]
+    return "\n".join(lines)

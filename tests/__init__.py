@@ -1,0 +1,1 @@
+"""The tests mirror the package: what is in `mockbroker/records/` is told in `tests/records/`."""
