@@ -7,7 +7,7 @@ trio loop that it is opened in.  Topics, groups, brokers and time are reached th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ import trio
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.groups.views import forget_generations
 from mockbroker.core.usage import UsageError
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
@@ -27,10 +28,12 @@ from mockbroker.waiting import wait_in_thread, wait_in_trio
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self, Unpack
 
     from mockbroker.core.history import History
     from mockbroker.core.world import World
     from mockbroker.handles.door import Door
+    from mockbroker.options import GivenOptions
     from mockbroker.waiting import Condition
 
 T = TypeVar("T")
@@ -54,7 +57,7 @@ class ClusterControls(Generic[TopicT, GroupT]):
 
     def do(self, act: Callable[..., T], *args: Any) -> T:
         """Run `act` as one step of the world, between requests and never inside one."""
-        raise AssertionError("each door has a way in")
+        raise AssertionError(f"each door has a way in for {act} and {args}")
 
     @property
     def bootstrap(self) -> str:
@@ -74,7 +77,7 @@ class ClusterControls(Generic[TopicT, GroupT]):
         """All brokers, running or not."""
         return [Broker(self._door, id) for id in self.world.nodes]
 
-    def broker(self, id: int) -> Broker:  # noqa: A002 - Kafka's word for it
+    def broker(self, id: int) -> Broker:
         """A broker by id."""
         if id not in self.world.nodes:
             raise UsageError(f"there is no broker {id}: there are {list(self.world.nodes)}")
@@ -99,7 +102,9 @@ class ClusterControls(Generic[TopicT, GroupT]):
                 self.world.settle()
             shard = coordinator_shard(self.world, group_id)
             if shard is None:
-                raise UsageError(f"group {group_id!r} has no coordinator now: restart() a broker that could be it")
+                raise UsageError(
+                    f"group {group_id!r} has no coordinator now: restart() a broker that could be it"
+                )
             return shard.node.id
 
         return self.broker(self.do(find))
@@ -115,7 +120,10 @@ class ClusterControls(Generic[TopicT, GroupT]):
         return self.world.history
 
     def reset(self) -> None:
-        """Wipe everything: topics, groups and records are gone, every broker runs, time runs; ports stay."""
+        """Wipe everything: topics, groups, records and history are gone, every broker runs, time runs.
+
+        The topics to begin with are made again.  Ports and connections stay, for an app that is started once.
+        """
         self.do(self._reset)
         self._make_topics()
 
@@ -132,6 +140,10 @@ class ClusterControls(Generic[TopicT, GroupT]):
         world.controller.delete_topics(list(world.controller.image.topics))
         world.controller.clear_configs()
         world.settle()
+        # What is only kept for people goes last, for the above was still told to it.
+        forget_generations(world)
+        world.positions.forget()
+        world.history.events.clear()
 
     @property
     def _door(self) -> Door:
@@ -163,20 +175,26 @@ class Cluster(ClusterControls[Topic, Group]):
     _topic = Topic
     _group = Group
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[GivenOptions]) -> None:
         self.options = ClusterOptions.of(**options)
         self.seed = new_seed() if self.options.seed is None else self.options.seed
         self.world = self.options.new_world(self.seed)
         self._portal: Portal | None = None
 
-    def start(self) -> Cluster:
+    def start(self) -> Self:
         """Open the ports and serve.  `with` does it; without it, `close` must be called."""
         if self._portal is not None:
             raise UsageError("this cluster was started already: make another one")
+        _refuse_trio()
         self._portal = Portal.start(
             partial(serve, self.world, host=self.options.host, ports=self.options.port_of)
         )
-        self._make_topics()
+        try:
+            self._make_topics()
+        except BaseException:
+            # Nobody will close a cluster that did not start.
+            self.close()
+            raise
         return self
 
     def close(self) -> None:
@@ -184,7 +202,7 @@ class Cluster(ClusterControls[Topic, Group]):
         if self._portal is not None:
             self._portal.close()
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -247,21 +265,45 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
         self._server = server
         self._make_topics()
 
+    def raise_bugs(self) -> None:
+        """Raise the bugs of mockbroker's own that requests met."""
+        if self._server is not None:
+            self._server.raise_bugs()
+
     def __repr__(self) -> str:
         return f"<TrioCluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
 
 
+def _refuse_trio() -> None:
+    """A trio task that blocks stops its whole loop; say what to do instead before it happens."""
+    if trio.lowlevel.in_trio_task():
+        raise UsageError(
+            "Cluster blocks, and this is a trio task: use `async with open_cluster()`, "
+            "or call it in a thread with trio.to_thread.run_sync"
+        )
+
+
 @asynccontextmanager
-async def open_cluster(**options: Any) -> AsyncIterator[TrioCluster]:
+async def open_cluster(**options: Unpack[GivenOptions]) -> AsyncIterator[TrioCluster]:
     """A cluster inside this trio loop, with the arguments of `Cluster`; its waits are awaited.
+
+    Leaving it raises what its block raised, as it is, and any bug of mockbroker's own that a request met.
 
     >>> async with open_cluster(topics={"orders": 1}) as cluster:
     ...     await cluster.topic("orders").wait_records(1)
     """
     cluster = TrioCluster(ClusterOptions.of(**options))
+    failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         serving = partial(serve, cluster.world, host=cluster.options.host, ports=cluster.options.port_of)
-        cluster.opened(await nursery.start(serving))
-        yield cluster
+        try:
+            cluster.opened(await nursery.start(serving))
+            yield cluster
+        except Exception as raised:  # noqa: BLE001 - it is raised below, where no nursery wraps it in a group
+            failure = raised
         nursery.cancel_scope.cancel()
-    cluster.server.raise_bugs()
+    try:
+        if failure is not None:
+            raise failure
+    finally:
+        cluster.raise_bugs()

@@ -6,12 +6,13 @@ expected.  Broker settings are judged by the core.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from mockbroker.core.usage import UsageError
 from mockbroker.core.world import World
@@ -23,6 +24,8 @@ VERSION = "4.4"
 BROKERS_MAX = 1_000
 
 DEFAULT_WAIT_S = 5.0
+
+PORT_MAX = 65_535
 
 Duration = str | float | int
 
@@ -39,13 +42,30 @@ def duration_ms(duration: Duration) -> int:
     2000
     """
     if isinstance(duration, int | float) and not isinstance(duration, bool):
-        if duration < 0:
-            raise UsageError(f"a duration cannot be negative: {duration!r}")
+        if not 0 <= duration < math.inf:
+            raise UsageError(f"{duration!r} is no duration: give a number of seconds from 0 up")
         return round(duration * 1_000)
     read = _DURATION.fullmatch(duration.strip()) if isinstance(duration, str) else None
     if read is None:
-        raise UsageError(f"{duration!r} is no duration: write '45s', '200ms', '2m', '1h', '7d', or a number of seconds")
+        raise UsageError(
+            f"{duration!r} is no duration: write '45s', '200ms', '2m', '1h', '7d', or a number of seconds"
+        )
     return round(float(read[1]) * _UNIT_MS[read[2]])
+
+
+class GivenOptions(TypedDict, total=False):
+    """The arguments of `Cluster` as type checkers and editors know them; `ClusterOptions` has them checked."""
+
+    brokers: int | Sequence[int]
+    topics: Mapping[str, int] | Sequence[str]
+    version: str
+    seed: int | None
+    config: Mapping[str, object]
+    defaults: str
+    racks: Sequence[str]
+    host: str
+    ports: Sequence[int]
+    wait: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +84,16 @@ class ClusterOptions:
     wait: Duration = DEFAULT_WAIT_S
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         ids = self.node_ids
-        if not 1 <= len(ids) <= BROKERS_MAX or len(set(ids)) < len(ids) or min(ids) < 0:
-            raise UsageError(f"brokers={self.brokers!r}: give a number from 1 to {BROKERS_MAX}, or distinct ids from 0 up")
+        if not 1 <= len(ids) <= BROKERS_MAX or len(set(ids)) < len(ids) or not 0 <= min(ids) <= max(ids) < 2**31:
+            raise UsageError(
+                f"brokers={self.brokers!r}: give a number from 1 to {BROKERS_MAX}, or distinct ids from 0 up"
+            )
         if self.version != VERSION:
-            raise UsageError(f"version={self.version!r}: mockbroker emulates Kafka {VERSION} and no other release yet")
+            raise UsageError(
+                f"version={self.version!r}: mockbroker emulates Kafka {VERSION} and no other release yet"
+            )
         if self.defaults not in ("friendly", "kafka"):
             raise UsageError(f"defaults={self.defaults!r}: expected 'friendly' or 'kafka'")
         for name, given in (("racks", self.racks), ("ports", self.ports)):
@@ -76,12 +101,27 @@ class ClusterOptions:
                 raise UsageError(f"{name} has {len(given)} entries for {len(ids)} brokers: give one for each")
         duration_ms(self.wait)
 
+    def _check_kinds(self) -> None:
+        """What comes from a marker, or from code that nobody type-checks, is of some other kind now and then."""
+        for name, right, expected in (
+            ("brokers", _all_numbers(self.brokers), "a number, or a list of ids"),
+            ("topics", _names_topics(self.topics), "{name: partitions}, or a list of names"),
+            ("seed", self.seed is None or _is_number(self.seed), "a whole number"),
+            ("config", isinstance(self.config, Mapping), "{setting: value}, by Kafka's names"),
+            ("racks", not isinstance(self.racks, str), "a list with the rack of each broker"),
+            ("ports", _are_ports(self.ports), f"a list with the port of each broker, 0 to {PORT_MAX}"),
+        ):
+            if not right:
+                raise UsageError(f"{name}={getattr(self, name)!r}: expected {expected}")
+
     @classmethod
     def of(cls, **given: Any) -> ClusterOptions:
         """Options of keyword arguments; an unknown one is an error that names those there are."""
         unknown = sorted(set(given) - set(cls.__slots__))
         if unknown:
-            raise UsageError(f"no cluster option {', '.join(map(repr, unknown))}: there are {', '.join(cls.__slots__)}")
+            raise UsageError(
+                f"no cluster option {', '.join(map(repr, unknown))}: there are {', '.join(cls.__slots__)}"
+            )
         return cls(**given)
 
     @property
@@ -118,3 +158,22 @@ class ClusterOptions:
 def new_seed() -> int:
     """A seed for a run that did not ask for one; it is told, so that the run can be had again."""
     return random.SystemRandom().randrange(2**32)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
+def _all_numbers(given: object) -> bool:
+    """Whether it is a number, or several."""
+    return all(map(_is_number, given)) if isinstance(given, Sequence) else _is_number(given)
+
+
+def _are_ports(given: object) -> bool:
+    return isinstance(given, Sequence) and all(_is_number(port) and 0 <= port <= PORT_MAX for port in given)
+
+
+def _names_topics(given: object) -> bool:
+    if isinstance(given, Mapping):
+        return all(map(_is_number, given.values()))
+    return isinstance(given, Sequence) and not isinstance(given, str)

@@ -54,7 +54,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def _setting(config: pytest.Config, name: str) -> str | None:
     given: str | None = config.getoption(f"--mockbroker-{name}")
-    return given or os.environ.get(f"MOCKBROKER_{name.upper()}") or config.getini(f"mockbroker_{name}") or None
+    return (
+        given or os.environ.get(f"MOCKBROKER_{name.upper()}") or config.getini(f"mockbroker_{name}") or None
+    )
 
 
 def _seed(config: pytest.Config) -> int:

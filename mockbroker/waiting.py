@@ -23,7 +23,7 @@ T = TypeVar("T")
 EVENTS_TOLD = 12
 
 
-class WaitTimeout(AssertionError):  # noqa: N818 - what happened, and pytest shows assertion errors best
+class WaitTimeout(AssertionError):
     """Something that a test waited for did not become so in time."""
 
 
@@ -79,7 +79,11 @@ class Lookout(Generic[T]):
 
 
 def wait_in_thread(
-    server: Server, world: World, call: Callable[[Callable[[], object]], object], condition: Condition[T], timeout_s: float
+    server: Server,
+    world: World,
+    call: Callable[[Callable[[], object]], object],
+    condition: Condition[T],
+    timeout_s: float,
 ) -> T:
     """Wait in a plain thread; `call` runs a function in the server's thread."""
     arrived = threading.Event()
@@ -117,7 +121,11 @@ async def wait_in_trio(server: Server, world: World, condition: Condition[T], ti
 def told(server: Server, world: World, condition: Condition[T], timeout_s: float) -> str:
     """Who waits for what: the report of a wait that failed."""
     lines = [f"waited {timeout_s:g} s for {condition.wanted}; instead: {condition.now()}"]
-    down = [f"broker {node.id} is {'paused' if node.up else 'down'}" for node in world.nodes.values() if node.paused or not node.up]
+    down = [
+        f"broker {node.id} is {'paused' if node.up else 'down'}"
+        for node in world.nodes.values()
+        if node.paused or not node.up
+    ]
     lines += down
     parked = [line for connection in server.connections if (line := connection.waits_for())]
     lines.append("parked requests:" if parked else "no request is parked")

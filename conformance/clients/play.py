@@ -1,7 +1,8 @@
 """Plays one story with one client against one target, and keeps what the client was told for the verdict.
 
-All members of a group are polled in turn from this one thread: a rebalance needs each of them to make
-progress, and turns keep a failure readable.  Every wait is a deadline over polls; nothing sleeps to be safe.
+The members of a group are polled at the same time, as in the programs they stand for: some clients take part
+in a rebalance only while they are inside poll, and in turns they would keep missing each other.  Every wait
+is a deadline over polls; nothing sleeps to be safe.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from conformance.clients import steps
 from conformance.clients.targets import Target
 from conformance.clients.verbs import DEADLINE_S, Client, Member, Partition, Reader, Record
 
-# Short turns: a member's own turn must never be so long that the others miss a rebalance.
-POLL_S = 0.05
+POLL_S = 0.1
 
 _serial = itertools.count(1)
 
@@ -65,14 +66,17 @@ class Scene:
         return self.target.committed(self.called(group), self.called(topic))
 
     def poll(self, names: Iterable[str], done: Callable[[list[Record]], bool], waiting_for: str) -> list[Record]:
-        """Poll the members in turn until it is done."""
-        names, records, deadline = tuple(names), [], time.monotonic() + DEADLINE_S
-        while not done(records):
-            for name in names:
-                records += self.members[name].poll(POLL_S)
-            if time.monotonic() > deadline:
-                owned = {name: sorted(self.members[name].assignment()) for name in names}
-                raise AssertionError(f"{waiting_for} not after {DEADLINE_S} s; owned {owned}, received {records}")
+        """Poll the members until it is done."""
+        members = [self.members[name] for name in names]
+        records: list[Record] = []
+        deadline = time.monotonic() + DEADLINE_S
+        with ThreadPoolExecutor(len(members)) as together:
+            while not done(records):
+                for polled in together.map(lambda member: member.poll(POLL_S), members):
+                    records += polled
+                if time.monotonic() > deadline:
+                    owned = [sorted(member.assignment()) for member in members]
+                    raise AssertionError(f"{waiting_for} not after {DEADLINE_S} s; owned {owned}, received {records}")
         return records
 
     def until(self, true: Callable[[], bool], waiting_for: str) -> None:

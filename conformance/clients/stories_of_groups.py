@@ -62,6 +62,7 @@ def _(scene: Scene) -> None:
     Leave("first"),
     Join("second", BILLING),
     Consume(("second",), 3, into="second"),
+    needs=(Need.UNCOMMITTED,),
 )
 def _(scene: Scene) -> None:
     assert values(scene.seen["second"]) == [b"a", b"b", b"c"]

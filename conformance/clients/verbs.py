@@ -38,6 +38,7 @@ class Need(enum.Enum):
     SEEK = "seeking while it reads"
     PAUSE = "pausing a partition"
     COMMIT = "committing when it is told to"
+    UNCOMMITTED = "leaving a group without a commit"
     LASTING_PRODUCER = "a producer that lives on between sends"
     RANGE = "range assignment"
     ROUND_ROBIN = "round-robin assignment"

@@ -65,7 +65,9 @@ class BrokerConfig:
         friendly: bool = True,
     ) -> None:
         self.broker_id = broker_id
-        given = {"node.id": str(broker_id)} | ({} if rack is None else {"broker.rack": rack})
+        given = {"node.id": str(broker_id), "broker.id": str(broker_id)} | (
+            {} if rack is None else {"broker.rack": rack}
+        )
         # To a client a friendly value looks like a line in this broker's properties file, which it is.
         eased = {
             s.name: s.friendly for s in settings.ACTED_ON.values() if friendly and s.friendly is not None

@@ -19,7 +19,9 @@ class Peer:
 
     __slots__ = ("host", "listener", "ordinal", "port", "software")
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, ordinal: int = 0, listener: str = "PLAINTEXT") -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, ordinal: int = 0, listener: str = "PLAINTEXT"
+    ) -> None:
         self.host = host
         self.port = port
         self.ordinal = ordinal
@@ -36,7 +38,9 @@ class Call(Generic[B]):
 
     __slots__ = ("api", "body", "client_id", "correlation_id", "peer", "version")
 
-    def __init__(self, api: Api, version: int, correlation_id: int, client_id: str, body: B, peer: Peer) -> None:
+    def __init__(
+        self, api: Api, version: int, correlation_id: int, client_id: str, body: B, peer: Peer
+    ) -> None:
         self.api = api
         self.version = version
         self.correlation_id = correlation_id

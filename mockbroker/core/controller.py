@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mockbroker.core import elections
+from mockbroker.core import elections, settings
 from mockbroker.core.elections import Rules
 from mockbroker.core.image import NO_LEADER, BrokerImage, ConfigKind, Image, PartitionImage, TopicImage
 from mockbroker.core.links import CONTROLLER, Message
@@ -25,7 +25,10 @@ from mockbroker.protocol.errors import ErrorCode, KafkaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from mockbroker.core.clock import Timer
     from mockbroker.core.world import World
+
+MIN_IN_SYNC = "min.insync.replicas"
 
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 
@@ -45,6 +48,7 @@ class Controller:
     def __init__(self, world: World, image: Image) -> None:
         self._world = world
         self.image = image
+        self._balancing: Timer | None = None
         world.links.attach(CONTROLLER, self)
 
     # -- publishing -------------------------------------------------------------------------------
@@ -55,23 +59,28 @@ class Controller:
         for node in self._world.nodes.values():
             self._world.links.send(MetadataUpdate(node.id, self.image, base, names))
         self._world.image_changed(self.image)
+        self._watch_balance(names)
 
     def tell(self, broker: int) -> None:
         """Send a broker everything, for it may have missed something."""
         self._world.links.send(MetadataUpdate(broker, self.image, None, ()))
 
     def _change_partitions(
-        self, change: Callable[[TopicImage, PartitionImage], PartitionImage], brokers: Mapping[int, BrokerImage]
+        self,
+        change: Callable[[TopicImage, PartitionImage], PartitionImage],
+        brokers: Mapping[int, BrokerImage],
     ) -> None:
         """Apply `change` to every partition there is, and publish what came of it together with `brokers`."""
         topics = dict(self.image.topics)
         changed_names = []
+        controller_id = self._next_controller(brokers)
         for topic in self.image.topics.values():
             changed = {p.index: after for p in topic.partitions if (after := change(topic, p)) is not p}
             if changed:
                 topics[topic.name] = topic.with_partitions(changed)
                 changed_names.append(topic.name)
-        self._publish(replace(self.image, brokers=brokers, topics=topics), changed_names)
+        image = replace(self.image, brokers=brokers, topics=topics, controller_id=controller_id)
+        self._publish(image, changed_names)
 
     def _change_partition(self, topic: TopicImage, partition: PartitionImage) -> None:
         topics = {**self.image.topics, topic.name: topic.with_partitions({partition.index: partition})}
@@ -135,7 +144,11 @@ class Controller:
         else:
             configs.pop((kind, name), None)
         changed = (name,) if kind == ConfigKind.TOPIC else tuple(self.image.topics)
-        self._publish(replace(self.image, configs=configs), changed)
+        before = self.image.configs.get((kind, name), {}).get(MIN_IN_SYNC)
+        image = replace(self.image, configs=configs)
+        if overrides.get(MIN_IN_SYNC) != before:
+            image = _without_elr(image, changed)
+        self._publish(image, changed)
 
     def clear_configs(self) -> None:
         """Take back every dynamic override there is."""
@@ -173,14 +186,40 @@ class Controller:
         """Let `leader` lead, as a test wishes.  Raises KafkaError 83 when it is dead or, if clean, not in sync."""
         found, partition = self._find(topic, index)
         if leader not in partition.replicas or not self.image.alive(leader):
-            raise KafkaError(ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, f"broker {leader} is not a live replica")
+            raise KafkaError(
+                ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, f"broker {leader} is not a live replica"
+            )
         if leader in partition.isr:
             changed = elections.elect_in_sync(partition, leader)
         elif unclean:
             changed = elections.elect_uncleanly(partition, leader)
         else:
-            raise KafkaError(ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, f"broker {leader} is not in sync: {partition.isr}")
+            raise KafkaError(
+                ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, f"broker {leader} is not in sync: {partition.isr}"
+            )
         self._change_partition(found, changed)
+
+    def _watch_balance(self, names: tuple[str, ...]) -> None:
+        """Once a partition is led by another than its preferred replica, look again after a while."""
+        if self._balancing is not None or not self._world.defaults[settings.AUTO_LEADER_REBALANCE_ENABLE]:
+            return
+        topics = [topic for name in names if (topic := self.image.topics.get(name)) is not None]
+        if any(p.leader != p.replicas[0] for topic in topics for p in topic.partitions):
+            interval_ms = self._world.defaults[settings.LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS] * 1_000
+            self._balancing = self._world.clock.call_in(interval_ms, self._balance)
+
+    def _balance(self) -> None:
+        """Let preferred replicas lead again, where they can."""
+        self._balancing = None
+
+        def preferred(_: TopicImage, partition: PartitionImage) -> PartitionImage:
+            first = partition.replicas[0]
+            if partition.leader == first or first not in partition.isr or not self.image.alive(first):
+                return partition
+            return elections.elect_in_sync(partition, first)
+
+        self._change_partitions(preferred, self.image.brokers)
+        self._watch_balance(tuple(self.image.topics))
 
     def _find(self, topic: str, index: int) -> tuple[TopicImage, PartitionImage]:
         partition = self.image.partition(topic, index)
@@ -200,7 +239,6 @@ class Controller:
         if not self.image.alive(broker):
             return
         brokers = {**self.image.brokers, broker: replace(self.image.brokers[broker], fenced=True)}
-        self.image = replace(self.image, controller_id=self._next_controller(brokers))
         alive = _alive(brokers)
 
         def without(topic: TopicImage, partition: PartitionImage) -> PartitionImage:
@@ -215,7 +253,6 @@ class Controller:
         old = self.image.brokers[broker]
         epoch = self.image.version + 1 if new_incarnation else old.epoch
         brokers = {**self.image.brokers, broker: replace(old, fenced=False, epoch=epoch)}
-        self.image = replace(self.image, controller_id=self._next_controller(brokers))
         alive = _alive(brokers)
 
         def with_it(topic: TopicImage, partition: PartitionImage) -> PartitionImage:
@@ -242,6 +279,8 @@ class Controller:
         if isinstance(message, AlterPartition):
             self._alter_partition(message)
         elif isinstance(message, BrokerRegistration):
+            # Where the death of its earlier life had gone unnoticed, this is the proof of it.
+            self.fence(message.source)
             self._unfence(message.source, new_incarnation=True, clean=message.clean)
             self.tell(message.source)
         else:
@@ -270,6 +309,16 @@ class Controller:
         )
         self._world.links.send(AlterPartitionResponse(asked, changed))
         self._change_partition(topic, changed)
+
+
+def _without_elr(image: Image, names: Iterable[str]) -> Image:
+    """The image as it is when min.insync.replicas changes for these topics: nobody outside the ISR is safe any more."""
+    topics = dict(image.topics)
+    for name in names:
+        if (topic := topics.get(name)) is not None:
+            changed = {p.index: elections.forget_elr(p) for p in topic.partitions if p.elr}
+            topics[name] = topic.with_partitions(changed) if changed else topic
+    return replace(image, topics=topics)
 
 
 def _alive(brokers: Mapping[int, BrokerImage]) -> Callable[[int], bool]:

@@ -57,7 +57,9 @@ class DelayedProduce(Generic[R]):
         node.world.when_settled(lambda: self._be_patient(patience_ms))
 
     def _why(self) -> str:
-        places = ", ".join(f"{w.replica.topic}-{w.replica.index} up to offset {w.end - 1}" for w in self._waiting)
+        places = ", ".join(
+            f"{w.replica.topic}-{w.replica.index} up to offset {w.end - 1}" for w in self._waiting
+        )
         return f"a produce waits for the in-sync replicas to have {places}"
 
     def _be_patient(self, patience_ms: int) -> None:
@@ -159,7 +161,11 @@ class Reading:
     def available(self) -> int:
         """Bytes that it could get now."""
         visible = self.replica.visible_end(self.isolation)
-        return min(self.replica.log.size_between(self.offset, visible), self.max_bytes) if visible > self.offset else 0
+        return (
+            min(self.replica.log.size_between(self.offset, visible), self.max_bytes)
+            if visible > self.offset
+            else 0
+        )
 
     def disturbed(self) -> bool:
         """Whether the answer would no longer be one of records: another term, another role, records cut away."""
@@ -171,7 +177,13 @@ class DelayedFetch(Generic[R]):
     """A fetch waiting for `min_bytes` of records that it may see, or for its patience to end."""
 
     def __init__(
-        self, node: Node, readings: Iterable[Reading], read: Callable[[], R], *, min_bytes: int, patience_ms: int
+        self,
+        node: Node,
+        readings: Iterable[Reading],
+        read: Callable[[], R],
+        *,
+        min_bytes: int,
+        patience_ms: int,
     ) -> None:
         self._node = node
         self._read = read
@@ -184,7 +196,9 @@ class DelayedFetch(Generic[R]):
         self._timer = node.patient_in(patience_ms, self._answer)
 
     def _why(self) -> str:
-        places = ", ".join(f"{r.replica.topic}-{r.replica.index} from {r.offset}" for r in self._readings.values())
+        places = ", ".join(
+            f"{r.replica.topic}-{r.replica.index} from {r.offset}" for r in self._readings.values()
+        )
         return f"a fetch waits for {self._min_bytes} bytes, has {sum(self._counted.values())}: {places or 'nothing'}"
 
     def progress(self, replica: Replica) -> None:
@@ -199,5 +213,4 @@ class DelayedFetch(Generic[R]):
         for reading in self._readings.values():
             reading.replica.unwatch(self)
         if not self.ticket.done:
-            # Nobody reads the answer of a connection that is gone; reading for it would be work for nothing.
             self.ticket.resolve(self._read())

@@ -25,7 +25,9 @@ class Rules:
     unclean: bool
 
 
-def after_change(partition: PartitionImage, rules: Rules, alive: Alive, *, isr: tuple[int, ...]) -> PartitionImage:
+def after_change(
+    partition: PartitionImage, rules: Rules, alive: Alive, *, isr: tuple[int, ...]
+) -> PartitionImage:
     """The partition with another ISR, and with another leader if the old one cannot go on."""
     changed = _with_safe_replicas(partition, isr, rules)
     if partition.leader in isr and alive(partition.leader):
@@ -42,7 +44,12 @@ def elect(before: PartitionImage, changed: PartitionImage, rules: Rules, alive: 
         if candidate in changed.elr and alive(candidate):
             promoted = _with_safe_replicas(changed, (*changed.isr, candidate), rules)
             return _next(before, replace(promoted, leader=candidate))
-    if not changed.isr and not changed.elr and len(changed.last_known_elr) == 1 and alive(changed.last_known_elr[0]):
+    if (
+        not changed.isr
+        and not changed.elr
+        and len(changed.last_known_elr) == 1
+        and alive(changed.last_known_elr[0])
+    ):
         # Nobody is known to be complete; the last leader is the best that can come back.
         return _next(before, _led_alone(changed, changed.last_known_elr[0]))
     if rules.unclean:
@@ -65,7 +72,9 @@ def elect_in_sync(partition: PartitionImage, leader: int) -> PartitionImage:
     return _next(partition, replace(partition, leader=leader), force_epoch=True)
 
 
-def after_unclean_shutdown(partition: PartitionImage, broker: int, rules: Rules, alive: Alive) -> PartitionImage:
+def after_unclean_shutdown(
+    partition: PartitionImage, broker: int, rules: Rules, alive: Alive
+) -> PartitionImage:
     """A broker came back without having been shut down: it may lack records, so it is no longer safe to elect.
 
     Where it was the very last hope it is remembered as the last known leader, or nobody could ever lead again.
@@ -81,6 +90,17 @@ def after_unclean_shutdown(partition: PartitionImage, broker: int, rules: Rules,
     if partition.leader in isr and alive(partition.leader):
         return _next(partition, changed)
     return elect(partition, changed, rules, alive)
+
+
+def forget_elr(partition: PartitionImage) -> PartitionImage:
+    """The partition when the reason is gone for which replicas outside of its ISR were safe to elect.
+
+    Without a leader nothing can be committed, so there they stay safe; forgetting them would leave the
+    partition without anyone to elect.
+    """
+    if partition.leader == NO_LEADER:
+        return partition
+    return _next(partition, replace(partition, elr=(), last_known_elr=()))
 
 
 def _led_alone(partition: PartitionImage, leader: int) -> PartitionImage:

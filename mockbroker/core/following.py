@@ -16,29 +16,33 @@ if TYPE_CHECKING:
 class Following:
     """One term of following one leader."""
 
-    __slots__ = ("_leader", "_replica")
+    __slots__ = ("_asked", "_leader", "_replica")
 
     def __init__(self, replica: Replica, leader: int) -> None:
         self._replica = replica
         self._leader = leader
+        # The fetch that is on its way.  It may get lost, and then a later one takes its place.
+        self._asked: FollowerFetch | None = None
 
     def fetch(self) -> None:
         """Ask the leader for what comes after the end of the own log."""
         replica = self._replica
         if replica.frozen:
             return
-        replica.broker.links.send(
-            FollowerFetch(
-                replica.broker.id, self._leader, replica.topic, replica.index, replica.topic_id,
-                offset=replica.log.end, leader_epoch=replica.leader_epoch, last_epoch=replica.log.epochs.latest,
-                high_watermark=replica.high_watermark, log_start=replica.log.start, lag_records=replica.lag_records,
-            )  # fmt: skip
-        )
+        self._asked = FollowerFetch(
+            replica.broker.id, self._leader, replica.topic, replica.index, replica.topic_id,
+            offset=replica.log.end, leader_epoch=replica.leader_epoch, last_epoch=replica.log.epochs.latest,
+            high_watermark=replica.high_watermark, log_start=replica.log.start, lag_records=replica.lag_records,
+        )  # fmt: skip
+        replica.broker.links.send(self._asked)
 
     def receive(self, response: FollowerFetchResponse) -> None:
-        """Take what the leader sent.  Answers of an earlier term are none of this one's business."""
-        replica = self._replica
-        if response.leader_epoch != replica.leader_epoch or response.source != self._leader or replica.frozen:
+        """Take what the leader sent.
+
+        Not what it sent to an earlier term, or to a fetch that was repeated: what that says of this log is
+        no longer so, and cutting the log back by it could lose records that the leader counts on.
+        """
+        if response.asked is not self._asked or self._replica.frozen:
             return
         if response.diverging is not None:
             self._truncate(*response.diverging)
@@ -50,10 +54,11 @@ class Following:
 
     def _append(self, response: FollowerFetchResponse) -> None:
         replica = self._replica
-        if response.batches and response.batches[0].base_offset > replica.log.end:
-            # An answer to a fetch from before a truncation; the next fetch asks for the right place.
-            return
-        replica.copy([batch for batch in response.batches if batch.base_offset >= replica.log.end])
+        if response.batches and response.batches[0].base_offset < replica.log.end:
+            # The leader's log starts inside of a batch, and so did this one just now: it takes the whole batch.
+            assert not replica.log.batches, "a leader sent a batch that this log has"
+            replica.restart_at(response.batches[0].base_offset)
+        replica.copy(response.batches)
         start = min(response.leader_range[0], replica.log.end)
         before = (replica.high_watermark, replica.log.start)
         replica.high_watermark = max(start, min(response.high_watermark, replica.log.end))
@@ -66,7 +71,9 @@ class Following:
         replica = self._replica
         own_epoch, own_end = replica.log.end_of_epoch(epoch)
         agreed = min(end, own_end) if own_epoch >= 0 else end
-        assert agreed < replica.log.end or epoch < replica.log.epochs.latest, "a divergence that changes nothing"
+        assert agreed < replica.log.end or epoch < replica.log.epochs.latest, (
+            "a divergence that changes nothing"
+        )
         replica.truncate(min(agreed, replica.log.end))
         # Epochs that the leader never had must go, even where they hold no records.
         replica.log.epochs.truncate_above(epoch)

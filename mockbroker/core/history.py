@@ -58,8 +58,14 @@ class History:
         text = repr(outcome) if self.outcomes else _brief(outcome)
         self._add(
             Event(
-                self._clock.now, broker, call.api.title, call.version, call.client_id, call.peer.ordinal,
-                call.correlation_id, text,
+                self._clock.now,
+                broker,
+                call.api.title,
+                call.version,
+                call.client_id,
+                call.peer.ordinal,
+                call.correlation_id,
+                text,
             )  # fmt: skip
         )
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockbroker.core.messages import AlterPartition, AlterPartitionResponse, FollowerFetch, FollowerFetchResponse
+from mockbroker.core.messages import (
+    AlterPartition,
+    AlterPartitionResponse,
+    FollowerFetch,
+    FollowerFetchResponse,
+)
 
 if TYPE_CHECKING:
     from mockbroker.core.clock import Timer
@@ -125,8 +130,9 @@ class Leadership:
                 follower.parked = None
                 self._answer(fetch, batches=batches)
                 return
-        # A follower says which high watermark it has (Fetch v18), so that news of it needs no new records.
-        if min(replica.high_watermark, fetch.offset) > fetch.high_watermark:
+        # A follower says which high watermark it has (Fetch v18), so that news of it needs no new records.  A new
+        # leader's may be the lower one: then the follower goes back to it, as with its next poll in Kafka.
+        if min(replica.high_watermark, fetch.offset) != fetch.high_watermark:
             follower.parked = None
             self._answer(fetch)
 
@@ -137,9 +143,12 @@ class Leadership:
         replica = self._replica
         replica.broker.links.send(
             FollowerFetchResponse(
-                replica.broker.id, fetch.source, replica.topic, replica.index, replica.topic_id,
-                leader_epoch=replica.leader_epoch, high_watermark=replica.high_watermark, leader_range=(replica.log.start, replica.log.end),
-                batches=batches or [], diverging=diverging, out_of_range=out_of_range,
+                fetch,
+                high_watermark=replica.high_watermark,
+                leader_range=(replica.log.start, replica.log.end),
+                batches=batches or [],
+                diverging=diverging,
+                out_of_range=out_of_range,
             )  # fmt: skip
         )
 
@@ -214,12 +223,23 @@ class Leadership:
         ):
             self._ask((*self.isr, follower.id))
 
+    def _expand(self) -> None:
+        for follower in self._followers.values():
+            if follower.parked is not None:
+                self._maybe_expand(follower)
+
     def _watch_lag(self) -> None:
-        """Set the timer for the first in-sync follower that will have been behind for too long."""
+        """Set the timer for the first follower that holds back others and will have been behind for too long."""
         end = self._replica.log.end
         broker = self._replica.broker
-        behind = [f.caught_up_ms for f in self._followers.values() if f.id in self.isr and f.end != end]
-        self._lag_timer = None
+        behind = [
+            f.caught_up_ms
+            for f in self._followers.values()
+            if f.end != end and (f.id in self.isr or self._about_to_join(f))
+        ]
+        if self._lag_timer is not None:
+            self._lag_timer.cancel()
+            self._lag_timer = None
         if behind and not self._closed:
             due_ms = min(behind) + broker.replica_lag_time_max_ms
             self._lag_timer = broker.call_in(max(due_ms - broker.clock.now, 1), self._look_for_laggards)
@@ -228,32 +248,45 @@ class Leadership:
         if self._closed:
             return
         end = self._replica.log.end
-        late = [f.id for f in self._followers.values() if f.id in self.isr and f.end != end and not self._in_time(f)]
+        late = [
+            f.id
+            for f in self._followers.values()
+            if f.id in self.isr and f.end != end and not self._in_time(f)
+        ]
         if late and self._pending is None:
             self._ask(tuple(id for id in self.isr if id not in late))
         elif not late:
             self._watch_lag()
+            # One who was about to join, and waited for, may have lost that privilege by now.
+            self.count()
 
     def _ask(self, isr: tuple[int, ...]) -> None:
         replica = self._replica
         self._pending = isr
         replica.broker.links.send(
             AlterPartition(
-                replica.broker.id, replica.topic, replica.index, replica.topic_id,
-                leader_epoch=replica.leader_epoch, partition_epoch=self._partition_epoch, isr=isr,
+                replica.broker.id,
+                replica.topic,
+                replica.index,
+                replica.topic_id,
+                leader_epoch=replica.leader_epoch,
+                partition_epoch=self._partition_epoch,
+                isr=isr,
             )  # fmt: skip
         )
 
     def receive_verdict(self, response: AlterPartitionResponse) -> None:
         """The controller has decided about the change asked for."""
-        if response.asked.leader_epoch != self._replica.leader_epoch:
+        asked, replica = response.asked, self._replica
+        if (asked.leader_epoch, asked.partition_epoch) != (replica.leader_epoch, self._partition_epoch):
+            # Metadata was faster.  What is pending now is another change, whose members still count.
             return
         if response.partition is None:
+            # Asking again at once would be refused again: what this leader does not know yet is on its way.
             self._pending = None
-            self._lag_timer = None
             self._watch_lag()
-        elif response.partition.partition_epoch > self._partition_epoch:
-            self._replica.partition_epoch = response.partition.partition_epoch
+        else:
+            replica.partition_epoch = response.partition.partition_epoch
             self.confirm(response.partition)
 
     def confirm(self, partition: PartitionImage) -> None:
@@ -261,17 +294,17 @@ class Leadership:
         self.isr = partition.isr
         self._partition_epoch = partition.partition_epoch
         self._pending = None
-        if self._lag_timer is not None:
-            self._lag_timer.cancel()
         self._watch_lag()
         self.count()
+        # One change is asked for at a time, so another follower may have been ready and passed over.
+        self._expand()
         self._replica.moved()
 
     def reconsider(self) -> None:
         """Brokers came or went, or the road to the controller is open again: ask anew, look anew."""
         if self._pending is not None:
             self._ask(self._pending)
-        for follower in self._followers.values():
-            if follower.parked is not None:
-                self._maybe_expand(follower)
+        self._expand()
         self.count()
+        # Whoever waits for all live replicas may wait for fewer now.
+        self._replica.moved()

@@ -46,17 +46,31 @@ class Receiver(Protocol):
         """Act on one message."""
 
 
+class Road:
+    """One direction between two ends that somebody has meddled with."""
+
+    __slots__ = ("breaks", "cut", "delay_ms", "free_ms")
+
+    def __init__(self) -> None:
+        self.delay_ms = 0
+        self.cut = False
+        # Grows with every cut, so that what was under way then does not arrive after a repair.
+        self.breaks = 0
+        # When the last message under way arrives: nothing overtakes it, not even on a road that is fast again.
+        self.free_ms = 0
+
+
 class Links:
     """All roads between brokers: instant and in order, until someone slows, cuts or rules them."""
 
-    __slots__ = ("_clock", "_cut", "_delay_ms", "_queue", "_receivers", "between")
+    __slots__ = ("_clock", "_queue", "_receivers", "_roads", "between")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queue: deque[Message] = deque()
         self._receivers: dict[int, Receiver] = {}
-        self._cut: set[tuple[int, int]] = set()
-        self._delay_ms: dict[tuple[int, int], int] = {}
+        # The remarkable ones only; all others are open and instant.
+        self._roads: dict[tuple[int, int], Road] = {}
         # A rule that sees each message before it travels, and answers whether it may; None costs nothing.
         self.between: Callable[[Message], bool] | None = None
 
@@ -66,42 +80,57 @@ class Links:
 
     def send(self, message: Message) -> None:
         """Put a message on its road.  On a cut road it is lost, as with a broken connection."""
-        if self.between is not None and not self.between(message):
-            return
-        if self._cut or self._delay_ms:
-            road = (message.source, message.target)
-            if road in self._cut:
-                return
-            if delay_ms := self._delay_ms.get(road, 0):
-                self._clock.call_in(delay_ms, lambda: self._queue.append(message))
-                return
-        self._queue.append(message)
+        if self.between is None or self.between(message):
+            self.redeliver(message)
 
     def redeliver(self, message: Message) -> None:
         """Let a message travel that a rule had held back; the rule does not see it again."""
-        if (message.source, message.target) not in self._cut:
+        road = self._roads.get((message.source, message.target)) if self._roads else None
+        if road is None:
             self._queue.append(message)
+        elif not road.cut:
+            self._travel(message, road)
+
+    def _travel(self, message: Message, road: Road) -> None:
+        due_ms = max(self._clock.now + road.delay_ms, road.free_ms)
+        if due_ms <= self._clock.now:
+            self._queue.append(message)
+            return
+        road.free_ms = due_ms
+        breaks = road.breaks
+
+        def arrive() -> None:
+            if road.breaks == breaks:
+                self._queue.append(message)
+
+        self._clock.call_at(due_ms, arrive)
 
     def cut(self, one: int, other: int) -> None:
         """Break the road between two ends, in both directions; what is on it is lost."""
-        self._cut |= {(one, other), (other, one)}
-        self._queue = deque(m for m in self._queue if (m.source, m.target) not in self._cut)
+        ends = {(one, other), (other, one)}
+        for road in map(self._road, sorted(ends)):
+            road.cut = True
+            road.breaks += 1
+            road.free_ms = 0
+        self._queue = deque(m for m in self._queue if (m.source, m.target) not in ends)
 
     def mend(self, one: int, other: int) -> None:
         """Repair the road.  What was lost stays lost: the ends must ask again."""
-        self._cut -= {(one, other), (other, one)}
+        for ends in ((one, other), (other, one)):
+            self._road(ends).cut = False
 
     def connected(self, one: int, other: int) -> bool:
         """Whether a message from `one` can reach `other` now."""
-        return (one, other) not in self._cut
+        road = self._roads.get((one, other))
+        return road is None or not road.cut
 
     def slow(self, one: int, other: int, delay_ms: int) -> None:
         """Let each message between two ends take `delay_ms` of broker time; 0 makes it instant again."""
-        for road in ((one, other), (other, one)):
-            if delay_ms:
-                self._delay_ms[road] = delay_ms
-            else:
-                self._delay_ms.pop(road, None)
+        for ends in ((one, other), (other, one)):
+            self._road(ends).delay_ms = delay_ms
+
+    def _road(self, ends: tuple[int, int]) -> Road:
+        return self._roads.setdefault(ends, Road())
 
     def run_to_quiet(self) -> None:
         """Deliver until nothing is on the way."""

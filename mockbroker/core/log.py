@@ -31,10 +31,11 @@ class EpochTable:
         return self.entries[-1][0] if self.entries else UNDEFINED_EPOCH
 
     def begin(self, epoch: int, start: int) -> None:
-        """`epoch` begins at offset `start`; entries that this contradicts were never real."""
+        """`epoch` begins at offset `start`, unless it has begun before; entries that this contradicts were never real."""
+        if epoch == self.latest:
+            # A leader that started again leads on in its epoch, which began where it began.
+            return
         while self.entries and (self.entries[-1][0] >= epoch or self.entries[-1][1] >= start):
-            if self.entries[-1] == (epoch, start):
-                return
             self.entries.pop()
         self.entries.append((epoch, start))
 
@@ -88,7 +89,9 @@ class Log:
 
     def append(self, batch: Batch) -> None:
         """Add a batch that already bears its offset and leader epoch."""
-        assert batch.base_offset >= self.end, f"offset {batch.base_offset} is already taken: the log ends at {self.end}"
+        assert batch.base_offset >= self.end, (
+            f"offset {batch.base_offset} is already taken: the log ends at {self.end}"
+        )
         if batch.leader_epoch > self.epochs.latest:
             self.epochs.begin(batch.leader_epoch, batch.base_offset)
         self.batches.append(batch)
@@ -135,8 +138,10 @@ class Log:
         if kept < len(self.batches):
             self.size = self._positions[kept]
             del self.batches[kept:], self._lasts[kept:], self._positions[kept:]
-        self.end = max(end, self.start)
-        self.epochs.truncate(self.end)
+        self.end = end
+        # Records that were deleted may turn out never to have been committed, if a leader was chosen uncleanly.
+        self.start = min(self.start, end)
+        self.epochs.truncate(end)
 
     def advance_start(self, start: int) -> None:
         """Let the log begin at `start`; a batch that straddles it stays, as Kafka's does."""

@@ -43,21 +43,16 @@ class FollowerFetch(Message):
 class FollowerFetchResponse(Message):
     """What the leader has for it: batches, or the news that their histories differ."""
 
-    __slots__ = (
-        "batches", "diverging", "high_watermark", "index", "leader_epoch", "leader_range", "out_of_range", "topic",
-        "topic_id",
-    )  # fmt: skip
+    __slots__ = ("asked", "batches", "diverging", "high_watermark", "leader_range", "out_of_range")
 
     def __init__(
-        self, source: int, target: int, topic: str, index: int, topic_id: bytes, *,
-        leader_epoch: int, high_watermark: int, leader_range: tuple[int, int], batches: list[Batch],
+        self, asked: FollowerFetch, *,
+        high_watermark: int, leader_range: tuple[int, int], batches: list[Batch],
         diverging: tuple[int, int] | None = None, out_of_range: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(source, target)
-        self.topic = topic
-        self.index = index
-        self.topic_id = topic_id
-        self.leader_epoch = leader_epoch
+        super().__init__(asked.target, asked.source)
+        # Only the answer to a follower's latest fetch counts: an older one speaks of a log that was.
+        self.asked = asked
         self.high_watermark = high_watermark
         # Start and end of the leader's log.
         self.leader_range = leader_range

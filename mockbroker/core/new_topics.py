@@ -87,11 +87,7 @@ class Planner:
         return self._placer.place(partitions, replication_factor, start=start)
 
     def _assigned(self, wish: Wish) -> list[list[int]]:
-        if wish.replication_factor != BY_DEFAULT or wish.partitions != BY_DEFAULT:
-            raise KafkaError(
-                ErrorCode.INVALID_REQUEST,
-                "With a manual partition assignment, partitions and replication factor must be -1.",
-            )
+        _check_leaves_the_choice(wish)
         by_partition: dict[int, list[int]] = {}
         replication_factor = None
         for index, replicas in wish.assignments:
@@ -111,10 +107,23 @@ class Planner:
         return [by_partition[index] for index in range(len(by_partition))]
 
 
-def check_partition_count(total: int) -> None:
+def _check_leaves_the_choice(wish: Wish) -> None:
+    """Raise KafkaError 42 where a wish says twice how many: by its assignments and by a number."""
+    for word, number in (
+        ("replication factor", wish.replication_factor),
+        ("numPartitions", wish.partitions),
+    ):
+        if number != BY_DEFAULT:
+            raise KafkaError(
+                ErrorCode.INVALID_REQUEST,
+                f"A manual partition assignment was specified, but {word} was not set to -1.",
+            )
+
+
+def check_partition_count(total: int, what: str = "partitions") -> None:
     """Raise KafkaError 44 where one request asks for more partitions than Kafka makes at a time."""
     if total > PARTITIONS_PER_REQUEST_MAX:
-        raise KafkaError(ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request.")
+        raise KafkaError(ErrorCode.POLICY_VIOLATION, f"Excessively large number of {what} per request.")
 
 
 def plan_more_partitions(

@@ -24,12 +24,13 @@ from mockbroker.core.messages import (
     MetadataUpdate,
 )
 from mockbroker.core.replica import Replica
+from mockbroker.core.retention import NEVER_MS, next_look_ms, start_by_retention
 from mockbroker.core.ticket import Reply, Ticket
 from mockbroker.core.topic_configs import TopicConfig, resolve
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from mockbroker.core.broker_config import BrokerConfig
     from mockbroker.core.clock import Clock, Timer
@@ -67,6 +68,7 @@ class Node:
         # Fetches of followers that heard of a leader before the leader did.
         self._early: dict[tuple[bytes, int], list[FollowerFetch]] = {}
         self._producer_ids = iter(range(0))
+        self._retention_check: Timer | None = None
         world.links.attach(broker_id, self)
 
     # -- time -------------------------------------------------------------------------------------
@@ -163,6 +165,29 @@ class Node:
         """offsets.commit.timeout.ms"""
         return self.config[settings.OFFSETS_COMMIT_TIMEOUT_MS]
 
+    # -- retention --------------------------------------------------------------------------------
+
+    def log_grew(self) -> None:
+        """Look at what is too old or too much at the next check, log.retention.check.interval.ms apart."""
+        if self._retention_check is None:
+            self._check_retention_at(0)
+
+    def _check_retention_at(self, earliest_ms: int) -> None:
+        """Look again at the first check that is not before `earliest_ms`; checks come at fixed intervals."""
+        interval_ms = self.config[settings.LOG_RETENTION_CHECK_INTERVAL_MS]
+        wait_ms = max(earliest_ms - self.clock.now, 1)
+        self._retention_check = self.call_in(-(-wait_ms // interval_ms) * interval_ms, self._apply_retention)
+
+    def _apply_retention(self) -> None:
+        self._retention_check = None
+        for replica in self.replicas.values():
+            start = start_by_retention(replica, self.clock.now)
+            if start > replica.log.start:
+                replica.advance_start(start)
+        earliest_ms = min(map(next_look_ms, self.replicas.values()), default=NEVER_MS)
+        if earliest_ms < NEVER_MS:
+            self._check_retention_at(earliest_ms)
+
     # -- messages ---------------------------------------------------------------------------------
 
     def receive(self, message: Message) -> None:
@@ -176,14 +201,18 @@ class Node:
         if isinstance(message, FollowerFetch):
             self._receive_fetch(message)
         elif isinstance(message, FollowerFetchResponse):
-            replica = self.replicas.get((message.topic, message.index))
-            if replica is not None and replica.topic_id == message.topic_id and replica.following is not None:
+            replica = self.replicas.get((message.asked.topic, message.asked.index))
+            if replica is not None and replica.following is not None:
                 replica.following.receive(message)
         elif isinstance(message, MetadataUpdate):
             self._learn(message)
         elif isinstance(message, AlterPartitionResponse):
             replica = self.replicas.get((message.asked.topic, message.asked.index))
-            if replica is not None and replica.topic_id == message.asked.topic_id and replica.leadership is not None:
+            if (
+                replica is not None
+                and replica.topic_id == message.asked.topic_id
+                and replica.leadership is not None
+            ):
                 replica.leadership.receive_verdict(message)
         else:
             assert isinstance(message, LoadCoordinator), f"{message!r} is not for a broker"
@@ -207,9 +236,10 @@ class Node:
         whole = update.base is not old
         if old.configs is not update.image.configs or whole:
             self.config.heed(update.image)
-        names = list(update.image.topics) if whole else list(update.changed)
+        names = update.changed
         if whole:
-            names += sorted({topic for topic, _ in self.replicas} - set(names))
+            self._drop_strangers()
+            names = (*update.image.topics, *(name for name in old.topics if name not in update.image.topics))
         for name in names:
             self._apply_topic(name, old.topics.get(name))
         if old.brokers is not update.image.brokers:
@@ -224,8 +254,6 @@ class Node:
             for shard in self.shards.values():
                 if not shard.loading:
                     shard.forget_topic(name)
-            for key in [key for key in self.replicas if key[0] == name] if old is None else []:
-                self._drop(*key)
             return
         config = self.topic_config(name)
         for partition in topic.partitions:
@@ -233,6 +261,13 @@ class Node:
                 self._apply_partition(topic, partition, config)
             elif (name, partition.index) in self.replicas:
                 self._drop(name, partition.index)
+
+    def _drop_strangers(self) -> None:
+        """Let go of replicas of topics that were deleted, or made anew, unseen by this broker."""
+        for (name, index), replica in list(self.replicas.items()):
+            topic = self.image.topics.get(name)
+            if topic is None or topic.id != replica.topic_id:
+                self._drop(name, index)
 
     def _apply_partition(self, topic: TopicImage, partition: PartitionImage, config: TopicConfig) -> None:
         key = (topic.name, partition.index)
@@ -244,6 +279,9 @@ class Node:
             replica = self.replicas[key] = Replica(self, topic.name, partition.index, topic.id, config)
         elif replica.config is not config:
             replica.config = config
+            if self._retention_check is not None:
+                self._retention_check.cancel()
+            self._check_retention_at(0)
             if replica.leadership is not None:
                 replica.leadership.count()
         replica.take_role(partition)
@@ -295,6 +333,7 @@ class Node:
         self.shards.clear()
         self.fetch_sessions = FetchSessions(self)
         self._producer_ids = iter(range(0))
+        self._retention_check = None
         for replica in self.replicas.values():
             replica.recover()
         for tell in self.on_crash:
@@ -305,7 +344,7 @@ class Node:
         assert not self.up, f"broker {self.id} is up already"
         self.up = True
         self.image = Image()
-        self.links.send(BrokerRegistration(self.id, clean=False))
+        self.heartbeat()
         for tell in self.on_restart:
             tell()
 
@@ -322,15 +361,18 @@ class Node:
             self._act_on(message)
         for action in asleep:
             action()
-        self.heartbeat()
         for tell in self.on_resume:
             tell()
 
     def heartbeat(self) -> None:
         """Let the controller hear of this broker again, and hear from it what was missed."""
-        self.links.send(BrokerHeartbeat(self.id))
+        if self.image.version:
+            self.links.send(BrokerHeartbeat(self.id))
+        else:
+            # Started out of the controller's reach, so nobody knows yet that its earlier life is over.
+            self.links.send(BrokerRegistration(self.id, clean=False))
 
-    def reconnected(self, others: set[int]) -> None:
+    def reconnected(self, others: Collection[int]) -> None:
         """Roads to `others` are open again: followers ask anew, leaders repeat what they had asked."""
         for replica in self.replicas.values():
             if replica.following is not None and replica.leader in others:

@@ -140,7 +140,8 @@ class Producers:
         known = self._by_id.get(batch.producer_id)
         if known is None:
             known = self._by_id[batch.producer_id] = Producer(batch.producer_epoch, now_ms)
-        elif batch.producer_epoch > known.epoch:
+        elif batch.producer_epoch != known.epoch:
+            # A lower one gets here where the leader had forgotten the producer: what is in the log is so.
             known.epoch = batch.producer_epoch
             known.sent.clear()
         known.seen_ms = now_ms
@@ -150,7 +151,11 @@ class Producers:
             return
         known.sent.append(
             SentBatch(
-                batch.base_sequence, batch.last_sequence, batch.base_offset, batch.last_offset, batch.max_timestamp
+                batch.base_sequence,
+                batch.last_sequence,
+                batch.base_offset,
+                batch.last_offset,
+                batch.max_timestamp,
             )
         )
         if batch.is_transactional and known.transaction_start is None:

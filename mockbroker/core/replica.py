@@ -45,6 +45,9 @@ class Surroundings(Protocol):
     def call_in(self, delay_ms: int, action: Callable[[], None]) -> Timer:
         """A timer that dies with this incarnation of the broker."""
 
+    def log_grew(self) -> None:
+        """Some log of this broker has more records: there may be something to delete, one day."""
+
     def sees_alive(self, broker: int) -> bool:
         """Whether the metadata that this broker holds shows `broker` alive."""
 
@@ -75,7 +78,9 @@ class Replica:
         "leader", "leader_epoch", "leadership", "log", "partition_epoch", "producers", "replicas", "topic", "topic_id",
     )  # fmt: skip
 
-    def __init__(self, broker: Surroundings, topic: str, index: int, topic_id: bytes, config: TopicConfig) -> None:
+    def __init__(
+        self, broker: Surroundings, topic: str, index: int, topic_id: bytes, config: TopicConfig
+    ) -> None:
         self.broker = broker
         self.topic = topic
         self.index = index
@@ -174,6 +179,7 @@ class Replica:
         self.log.append(placed)
         self.producers.note(placed, now_ms)
         self.leadership.appended(previous_end)
+        self.broker.log_grew()
         append_time = placed.max_timestamp if placed.log_append_time else -1
         return Appended(placed.base_offset, placed.last_offset, append_time)
 
@@ -183,6 +189,7 @@ class Replica:
         for batch in batches:
             self.log.append(batch)
             self.producers.note(batch, now_ms)
+        self.broker.log_grew()
 
     def truncate(self, end: int) -> None:
         """Forget everything from `end` on: the leader's history is another."""

@@ -1,4 +1,4 @@
-"""What Kafka 4.3 and 4.4 say about their broker settings: name, type, default, and whether it may change.
+"""What Kafka 4.4 says about its broker settings: name, type, default, and whether it may change.
 
 Facts only, as data.  This module does not know which settings mockbroker acts on (settings.py does), nor
 what any of them means.  A name without "=" has no default at all, which Kafka tells apart from an empty one.
@@ -26,10 +26,12 @@ _TABLES = {
     "boolean ro": """
         auto.create.topics.enable=true auto.leader.rebalance.enable=true controlled.shutdown.enable=true
         controller.quorum.auto.join.enable=false delete.topic.enable=true log.cleaner.enable=true
-        remote.log.storage.system.enable=false sasl.oauthbearer.assertion.claim.jti.include=false
+        remote.log.storage.system.enable=false sasl.oauthbearer.allow.unverified.audience=false
+        sasl.oauthbearer.allow.unverified.issuer=false sasl.oauthbearer.assertion.claim.jti.include=false
         ssl.allow.dn.changes=false ssl.allow.san.changes=false transaction.two.phase.commit.enable=false
     """,
     "boolean rw": """
+        errors.deadletterqueue.auto.create.topics.enable=false
         follower.fetch.last.tiered.offset.enable=false log.preallocate=false
         transaction.partition.verification.enable=true unclean.leader.election.enable=false
     """,
@@ -73,7 +75,7 @@ _TABLES = {
         log.flush.start.offset.checkpoint.interval.ms=60000 log.retention.hours=168 log.retention.minutes
         log.roll.hours=168 log.roll.jitter.hours=0 max.incremental.fetch.session.cache.slots=1000
         max.request.partition.size.limit=2000 metadata.log.segment.bytes=1073741824
-        metadata.max.idle.interval.ms=500 metrics.num.samples=2 node.id=-1 num.partitions=1
+        metadata.max.idle.interval.ms=500 metrics.num.samples=2 node.id num.partitions=1
         num.replica.alter.log.dirs.threads offset.metadata.max.bytes=4096 offsets.commit.timeout.ms=5000
         offsets.load.buffer.size=5242880 offsets.retention.minutes=10080 offsets.topic.compression.codec=0
         offsets.topic.num.partitions=50 offsets.topic.segment.bytes=104857600
@@ -110,9 +112,9 @@ _TABLES = {
         log.cleaner.io.buffer.size=524288 log.cleaner.threads=1 log.index.interval.bytes=4096
         log.index.size.max.bytes=10485760 log.segment.bytes=1073741824
         max.connection.creation.rate=2147483647 max.connections.per.ip=2147483647
-        max.connections=2147483647 message.max.bytes=1048588 min.insync.replicas=1 num.io.threads=8
-        num.network.threads=3 num.recovery.threads.per.data.dir=2 num.replica.fetchers=1
-        producer.id.expiration.ms=86400000 remote.fetch.max.wait.ms=500
+        max.connections=2147483647 max.decompressed.message.bytes=2147483639 message.max.bytes=1048588
+        min.insync.replicas=1 num.io.threads=8 num.network.threads=3 num.recovery.threads.per.data.dir=2
+        num.replica.fetchers=1 producer.id.expiration.ms=86400000 remote.fetch.max.wait.ms=500
         remote.log.manager.copier.thread.pool.size=10 remote.log.manager.expiration.thread.pool.size=10
         remote.log.manager.follower.thread.pool.size=2 remote.log.reader.threads=10
         share.coordinator.cached.buffer.max.bytes=1048588
@@ -140,8 +142,9 @@ _TABLES = {
         log.cleaner.min.compaction.lag.ms=0 log.flush.interval.messages=9223372036854775807
         log.flush.interval.ms log.local.retention.bytes=-2 log.local.retention.ms=-2
         log.message.timestamp.after.max.ms=3600000 log.message.timestamp.before.max.ms=9223372036854775807
-        log.retention.bytes=-1 log.retention.ms log.roll.jitter.ms log.roll.ms
-        log.segment.delete.delay.ms=60000 remote.list.offsets.request.timeout.ms=30000
+        log.remote.copy.lag.bytes=-1 log.remote.copy.lag.ms=0 log.retention.bytes=-1 log.retention.ms
+        log.roll.jitter.ms log.roll.ms log.segment.delete.delay.ms=60000
+        remote.list.offsets.request.timeout.ms=30000
         remote.log.index.file.cache.total.size.bytes=1073741824
         remote.log.manager.copy.max.bytes.per.second=9223372036854775807
         remote.log.manager.fetch.max.bytes.per.second=9223372036854775807
@@ -178,18 +181,18 @@ _TABLES = {
         ssl.principal.mapping.rules=DEFAULT
     """,
     "string rw": """
-        listener.security.protocol.map
-        compression.type=producer
-        log.message.timestamp.type=CreateTime max.connections.per.ip.overrides=
-        sasl.kerberos.kinit.cmd=/usr/bin/kinit sasl.kerberos.service.name
-        sasl.mechanism.inter.broker.protocol=GSSAPI ssl.client.auth=none
+        compression.type=producer errors.deadletterqueue.topic.name.prefix=dlq.
+        listener.security.protocol.map log.message.timestamp.type=CreateTime
+        max.connections.per.ip.overrides= sasl.kerberos.kinit.cmd=/usr/bin/kinit
+        sasl.kerberos.service.name sasl.mechanism.inter.broker.protocol=GSSAPI ssl.client.auth=none
         ssl.endpoint.identification.algorithm=https ssl.keymanager.algorithm=SunX509 ssl.keystore.location
         ssl.keystore.type=JKS ssl.protocol=TLSv1.3 ssl.provider ssl.secure.random.implementation
         ssl.trustmanager.algorithm=PKIX ssl.truststore.location ssl.truststore.type=JKS
     """,
     "class ro": """
         alter.config.policy.class.name client.quota.callback.class create.topic.policy.class.name
-        sasl.client.callback.handler.class sasl.login.callback.handler.class sasl.login.class
+        group.streams.topology.description.plugin.class sasl.client.callback.handler.class
+        sasl.login.callback.handler.class sasl.login.class
         sasl.oauthbearer.jwt.retriever.class=org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever
         sasl.oauthbearer.jwt.validator.class=org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator
         sasl.server.callback.handler.class
@@ -199,11 +202,11 @@ _TABLES = {
         ssl.engine.factory.class
     """,
     "list ro": """
-        advertised.listeners controller.listener.names= controller.quorum.bootstrap.servers=
+        advertised.listeners controller.listener.names controller.quorum.bootstrap.servers=
         controller.quorum.voters= early.start.listeners group.consumer.assignors=uniform,range
         group.coordinator.rebalance.protocols=classic,consumer,streams group.share.assignors=simple
-        kafka.metrics.reporters= log.dir=/tmp/kafka-logs log.dirs process.roles=
-        sasl.oauthbearer.expected.audience
+        group.streams.assignors=sticky group.streams.rack.aware.assignment.tags= kafka.metrics.reporters=
+        log.dir=/tmp/kafka-logs log.dirs process.roles sasl.oauthbearer.expected.audience=
     """,
     "list rw": """
         config.providers= cordoned.log.dirs= listeners=PLAINTEXT://:9092 log.cleanup.policy=delete

@@ -19,6 +19,7 @@ from mockbroker.core.setting_values import (
     items_of,
     one_of,
     read_value,
+    write_value,
 )
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Setting(Generic[T]):
         value: T = read_value(self.name, self.type, text)
         wrong = None if self.check is None else self.check(value)
         if wrong is not None:
-            raise BadValue(self.name, text, wrong)
+            raise BadValue(self.name, write_value(value), wrong)
         return value
 
     def __repr__(self) -> str:
@@ -103,6 +104,14 @@ UNCLEAN_LEADER_ELECTION_ENABLE: Setting[bool] = _acts(
     "unclean.leader.election.enable",
     None,
     "Whether a replica that is out of sync may become leader when nobody else is left, at the cost of data.",
+)
+AUTO_LEADER_REBALANCE_ENABLE: Setting[bool] = _acts(
+    "auto.leader.rebalance.enable",
+    None,
+    "Whether preferred replicas are made leaders again from time to time.",
+)
+LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: Setting[int] = _acts(
+    "leader.imbalance.check.interval.seconds", at_least(1), "How often that is looked at."
 )
 
 # Topics and how they are made.
@@ -175,7 +184,7 @@ LOG_RETENTION_HOURS: Setting[int] = _acts(
     "log.retention.hours", _unlimited_or(1), "How many hours records are kept."
 )
 LOG_RETENTION_BYTES: Setting[int] = _acts(
-    "log.retention.bytes", at_least(-1), "How many bytes of a partition are kept; -1 is no limit."
+    "log.retention.bytes", None, "How many bytes of a partition are kept; below 0 there is no limit."
 )
 LOG_RETENTION_CHECK_INTERVAL_MS: Setting[int] = _acts(
     "log.retention.check.interval.ms", at_least(1), "How often logs are looked at for records to delete."

@@ -8,7 +8,7 @@ soft, and dies with its host.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mockbroker.core.ticket import Ticket
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -30,7 +30,7 @@ class PendingWrite:
 
     __slots__ = ("end", "finish", "ticket")
 
-    def __init__(self, end: int, finish: Callable[[KafkaError | None], None], ticket: Ticket[object]) -> None:
+    def __init__(self, end: int, finish: Callable[[KafkaError | None], None], ticket: Ticket[Any]) -> None:
         self.end = end
         self.finish = finish
         self.ticket = ticket
@@ -125,7 +125,9 @@ class Shard:
 
         def expire() -> None:
             if not ticket.done:
-                finish(KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the records were not replicated in time"))
+                finish(
+                    KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the records were not replicated in time")
+                )
 
         def be_patient() -> None:
             if not ticket.done:

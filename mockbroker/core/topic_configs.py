@@ -1,4 +1,4 @@
-"""The 33 configs of a topic, and what they come to for one topic on one broker.
+"""The 37 configs of a topic, and what they come to for one topic on one broker.
 
 A topic's override counts before the broker's own setting of the like name.  Compaction itself is not here:
 `compact` in the cleanup policy is what other modules ask about (records need keys, offsets may be missing).
@@ -64,7 +64,7 @@ _like("message.timestamp.type", "log.message.timestamp.type", Standing.ACTED_ON,
 _like("min.insync.replicas", "min.insync.replicas", Standing.ACTED_ON,
       "How many replicas must be in sync for acks=all to be accepted.")  # fmt: skip
 _like("retention.bytes", "log.retention.bytes", Standing.ACTED_ON,
-      "How many bytes of a partition are kept; -1 is no limit.")  # fmt: skip
+      "How many bytes of a partition are kept; below 0 there is no limit.")  # fmt: skip
 _like("retention.ms", "log.retention.ms", Standing.ACTED_ON, "How long records are kept; -1 is for ever.")
 _like(
     "segment.bytes", "log.segment.bytes", Standing.ACTED_ON, "The size at which a log begins a new segment."
@@ -97,13 +97,21 @@ _like("local.retention.bytes", "log.local.retention.bytes", Standing.NOT_YET,
       "How many bytes stay on the broker when segments are tiered; -2 is as retention.bytes.")  # fmt: skip
 _like("local.retention.ms", "log.local.retention.ms", Standing.NOT_YET,
       "How long records stay on the broker when segments are tiered; -2 is as retention.ms.")  # fmt: skip
+_like("max.decompressed.message.bytes", "max.decompressed.message.bytes", Standing.NOT_YET,
+      "How large a batch may be once decompressed.")  # fmt: skip
 _like("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", Standing.NOT_YET,
       "After how long a record must have been compacted.")  # fmt: skip
 _like("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio", Standing.NOT_YET,
       "How much of a log must be new before it is compacted.")  # fmt: skip
 _like("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms", Standing.NOT_YET,
       "How long a record is safe from compaction.")  # fmt: skip
+_like("remote.copy.lag.bytes", "log.remote.copy.lag.bytes", Standing.NOT_YET,
+      "How far tiering stays behind the end of a log, in bytes.")  # fmt: skip
+_like("remote.copy.lag.ms", "log.remote.copy.lag.ms", Standing.NOT_YET,
+      "How far tiering stays behind the end of a log, in time.")  # fmt: skip
 _like("segment.jitter.ms", "log.roll.jitter.ms", Standing.NOT_YET, "How much sooner a segment may be rolled.")
+_own("errors.deadletterqueue.group.enable", ValueType.BOOLEAN, "false",
+     "Whether share groups may put records that nobody could process here.")  # fmt: skip
 _own("follower.replication.throttled.replicas", ValueType.LIST, "", "Replicas whose fetching is throttled.")
 _own("leader.replication.throttled.replicas", ValueType.LIST, "", "Replicas whose feeding is throttled.")
 _own(
@@ -153,7 +161,7 @@ _CODECS = {
 
 @dataclass(slots=True)
 class TopicConfig:
-    """What the configs of one topic come to on one broker.  -1 as a limit is no limit, as in Kafka."""
+    """What the configs of one topic come to on one broker.  A limit below 0 is none, as in Kafka."""
 
     cleanup_policy: frozenset[str]
     # None: as the producer sent it.

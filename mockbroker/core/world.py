@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from mockbroker.core import settings
 from mockbroker.core.broker_config import BrokerConfig
-from mockbroker.core.clock import Clock
+from mockbroker.core.clock import Clock, Timer
 from mockbroker.core.controller import Controller
+from mockbroker.core.groups.attendance import Attendance
 from mockbroker.core.history import History
 from mockbroker.core.image import BrokerImage, Image
 from mockbroker.core.links import CONTROLLER, Links
@@ -59,6 +60,7 @@ class World:
         self.links = Links(self.clock)
         self.history = History(self.clock)
         self.positions = Positions()
+        self.attendance = Attendance()
         # Conditions that someone waits for; looked at after every step.
         self.lookouts: list[Callable[[], None]] = []
         self._soon: deque[Callable[[], None]] = deque()
@@ -66,6 +68,8 @@ class World:
         self._settling = False
         self._next_producer_id = 0
         self._isolated: set[int] = set()
+        # Sessions that will run out, of brokers that the controller does not hear of.
+        self._sessions: dict[int, Timer] = {}
         self.defaults = BrokerConfig(-1, config or {}, friendly=friendly)
         self.nodes: dict[int, Node] = {}
         racks = racks or {}
@@ -77,7 +81,9 @@ class World:
             node.image = self.controller.image
 
     def _first_image(self) -> Image:
-        brokers = {id: BrokerImage(id, "localhost", 0, node.rack, 1, False) for id, node in self.nodes.items()}
+        brokers = {
+            id: BrokerImage(id, "localhost", 0, node.rack, 1, False) for id, node in self.nodes.items()
+        }
         cluster_id = base64.urlsafe_b64encode(self.new_id()).decode().rstrip("=")
         return Image(version=1, cluster_id=cluster_id, controller_id=min(brokers), brokers=brokers)
 
@@ -148,7 +154,7 @@ class World:
         """Start a broker again that had crashed."""
         self.history.note(broker, "restart")
         self.nodes[broker].restart()
-        self.settle()
+        self._rejoin(broker)
 
     def pause(self, broker: int, noticed_ms: int | None = None) -> None:
         """Let a broker stand still.  By default the controller gives it broker.session.timeout.ms."""
@@ -160,7 +166,7 @@ class World:
         """Let a paused broker go on."""
         self.history.note(broker, "resume")
         self.nodes[broker].resume()
-        self.settle()
+        self._rejoin(broker)
 
     def isolate(self, broker: int, noticed_ms: int | None = None) -> None:
         """Cut a broker off from all others and from the controller; clients still reach it."""
@@ -175,16 +181,30 @@ class World:
         """Connect an isolated broker again."""
         self.history.note(broker, "heal")
         self._isolated.discard(broker)
-        reachable = {id for id in (*self.nodes, CONTROLLER) if id != broker and id not in self._isolated}
-        for other in reachable:
+        for other in self._reachable(broker):
             self.links.mend(broker, other)
-        node = self.nodes[broker]
+        self._rejoin(broker)
+
+    def _reachable(self, broker: int) -> list[int]:
+        if broker in self._isolated:
+            return []
+        return [id for id in (CONTROLLER, *self.nodes) if id != broker and id not in self._isolated]
+
+    def _rejoin(self, broker: int) -> None:
+        """What kept a broker from talking is over; if nothing else does, it makes itself heard.
+
+        What was lost meanwhile stays lost, so both sides ask anew.
+        """
+        node, reachable = self.nodes[broker], self._reachable(broker)
         if node.up and not node.paused:
+            if reachable and (session := self._sessions.pop(broker, None)):
+                session.cancel()
             node.heartbeat()
             self.settle()
             node.reconnected(reachable)
-        for other in sorted(reachable - {CONTROLLER}):
-            self.nodes[other].reconnected({broker})
+        for other in reachable:
+            if other != CONTROLLER and not self.nodes[other].paused:
+                self.nodes[other].reconnected([broker])
         self.settle()
 
     def _lose(self, broker: int, noticed_ms: int | None) -> None:
@@ -192,17 +212,11 @@ class World:
             noticed_ms = 0 if self.friendly else self._session_timeout_ms()
         if noticed_ms == 0:
             self.controller.fence(broker)
-        else:
-            incarnation = self.nodes[broker].incarnation
-            self.clock.call_in(noticed_ms, lambda: self._notice(broker, incarnation))
+        elif (session := self._sessions.get(broker)) is None or not session.armed:
+            self._sessions[broker] = self.clock.call_in(noticed_ms, lambda: self.controller.fence(broker))
+        elif self.clock.now + noticed_ms < session.due_ms:
+            session.move(self.clock.now + noticed_ms)
         self.settle()
-
-    def _notice(self, broker: int, incarnation: int) -> None:
-        """The session of a broker ran out, if it is still the same one that is out of reach."""
-        node = self.nodes[broker]
-        unheard = not node.up or node.paused or broker in self._isolated
-        if unheard and node.incarnation == incarnation:
-            self.controller.fence(broker)
 
     def _session_timeout_ms(self) -> int:
         return self.defaults[settings.BROKER_SESSION_TIMEOUT_MS]

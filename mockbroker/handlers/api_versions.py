@@ -43,7 +43,11 @@ def refuse(call: Call[ApiVersionsRequest], error: KafkaError) -> ApiVersionsResp
     handler = HANDLERS[Api.API_VERSIONS]
     return ApiVersionsResponse(
         error_code=error.code,
-        api_keys=[ApiVersion(api_key=handler.api, min_version=handler.advertised_from, max_version=handler.max_version)],
+        api_keys=[
+            ApiVersion(
+                api_key=handler.api, min_version=handler.advertised_from, max_version=handler.max_version
+            )
+        ],
     )
 
 
@@ -54,7 +58,10 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
         return refuse(call, KafkaError(ErrorCode.UNSUPPORTED_VERSION))
     if call.version >= 3:
         body = call.body
-        if not (_SOFTWARE.fullmatch(body.client_software_name) and _SOFTWARE.fullmatch(body.client_software_version)):
+        if not (
+            _SOFTWARE.fullmatch(body.client_software_name)
+            and _SOFTWARE.fullmatch(body.client_software_version)
+        ):
             return refuse(call, KafkaError(ErrorCode.INVALID_REQUEST))
         call.peer.software = f"{body.client_software_name} {body.client_software_version}"
         if _is_elsewhere(body, node):
@@ -68,7 +75,11 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
         supported_features=features,
         finalized_features_epoch=node.image.version,
         finalized_features=[
-            FinalizedFeature(name=feature.name, max_version_level=feature.max_version, min_version_level=feature.max_version)
+            FinalizedFeature(
+                name=feature.name,
+                max_version_level=feature.max_version,
+                min_version_level=feature.max_version,
+            )
             for feature in (_METADATA_VERSION, _ELR)
         ],
     )

@@ -43,18 +43,20 @@ def kind_of(resource_type: int) -> ConfigKind:
             f"mockbroker does not serve configs of type {_UNSERVED[resource_type]} ({resource_type}); "
             "topics (2) and brokers (4) have configs.",
         )
-    raise KafkaError(ErrorCode.INVALID_REQUEST, f"Unsupported resource type: {resource_type}")
+    raise KafkaError(ErrorCode.INVALID_REQUEST, f"Unknown resource type {resource_type}")
 
 
-def check_broker(node: Node, name: str) -> None:
-    """Raise KafkaError 42 unless `name` is this broker's or nobody's in particular."""
+def check_broker(node: Node, name: str, *, noun: str = "Broker", or_empty: str = " or empty string") -> None:
+    """Raise KafkaError 42 unless `name` is this broker's or nobody's in particular.
+
+    Kafka words it in two ways, by whether it is asked to describe or to alter.
+    """
     if name == "" or name == str(node.id):
         return
     if not name.lstrip("-").isdecimal():
-        raise KafkaError(ErrorCode.INVALID_REQUEST, f"Broker id must be an integer, but it is: {name}")
+        raise KafkaError(ErrorCode.INVALID_REQUEST, f"{noun} id must be an integer, but it is: {name}")
     raise KafkaError(
-        ErrorCode.INVALID_REQUEST,
-        f"Unexpected broker id, expected {node.id} or empty string, but received {name}",
+        ErrorCode.INVALID_REQUEST, f"Unexpected broker id, expected {node.id}{or_empty}, but received {name}"
     )
 
 
@@ -88,7 +90,7 @@ def alter(node: Node, controller: Controller, altered: AlteredResource, *, valid
                 ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{altered.name}' does not exist."
             )
     else:
-        check_broker(node, altered.name)
+        check_broker(node, altered.name, noun="Node", or_empty="")
     before = dict(controller.image.configs.get(key, {}))
     after = altered.after(before)
     if kind is ConfigKind.TOPIC:

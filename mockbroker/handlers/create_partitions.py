@@ -17,7 +17,7 @@ from mockbroker.core.new_topics import check_partition_count, plan_more_partitio
 from mockbroker.core.node import Node
 from mockbroker.core.placement import starts
 from mockbroker.core.ticket import Reply
-from mockbroker.handlers.forwarding import by_controller, text_of
+from mockbroker.handlers.forwarding import by_controller
 from mockbroker.handlers.registry import answers
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.topics import (
@@ -34,7 +34,7 @@ def refuse(call: Call[CreatePartitionsRequest], error: KafkaError) -> CreatePart
 
 
 def _refused(name: str, error: KafkaError) -> CreatePartitionsResult:
-    return CreatePartitionsResult(name=name, error_code=error.code, error_message=text_of(error))
+    return CreatePartitionsResult(name=name, error_code=error.code, error_message=error.message)
 
 
 @answers(CreatePartitionsRequest, versions="0-3", refuse=refuse)
@@ -46,7 +46,8 @@ def create_partitions(call: Call[CreatePartitionsRequest], node: Node) -> Reply[
 
 
 def _add(body: CreatePartitionsRequest, node: Node, controller: Controller) -> CreatePartitionsResponse:
-    check_partition_count(sum(_wanted(topic, controller.image) for topic in body.topics))
+    total = sum(_wanted(topic, controller.image) for topic in body.topics)
+    check_partition_count(total, "additional partitions")
     named = Counter(topic.name for topic in body.topics)
     results: dict[str, CreatePartitionsResult] = {}
     for topic in body.topics:

@@ -76,7 +76,7 @@ def _check_name_in_request(name: str, named: Counter[str]) -> None:
     if named[name] > 1:
         raise KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
     if name == CLUSTER_METADATA_TOPIC:
-        raise KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+        raise KafkaError(ErrorCode.INVALID_REQUEST, f"Creation of internal topic {name} is prohibited.")
 
 
 def _wish(topic: CreatableTopic) -> Wish:
@@ -111,8 +111,12 @@ class _Describer:
         key = tuple(plan.configs.items())
         if key not in self._configs:
             self._configs[key] = [
+                # Unlike DescribeConfigs this shows an override to the letter.
                 CreatedTopicConfig(
-                    name=entry.name, value=entry.value, read_only=entry.read_only, config_source=entry.source
+                    name=entry.name,
+                    value=plan.configs.get(entry.name, entry.value),
+                    read_only=entry.read_only,
+                    config_source=entry.source,
                 )
                 for entry in describe_topic(self._node.config, plan.configs, keys=None)
             ]

@@ -35,7 +35,9 @@ def refuse(call: Call[DeleteRecordsRequest], error: KafkaError) -> DeleteRecords
     """Every partition answered with `error`."""
     return DeleteRecordsResponse(
         topics=[
-            DeleteRecordsTopicResult(name=t.name, partitions=[_refused(p.partition_index, error) for p in t.partitions])
+            DeleteRecordsTopicResult(
+                name=t.name, partitions=[_refused(p.partition_index, error) for p in t.partitions]
+            )
             for t in call.body.topics
         ]
     )
@@ -77,6 +79,8 @@ def _delete(
     except KafkaError as refused:
         return _refused(part.partition_index, refused)
     replica.advance_start(start)
-    answer = DeleteRecordsPartitionResult(partition_index=part.partition_index, low_watermark=replica.log.start)
+    answer = DeleteRecordsPartitionResult(
+        partition_index=part.partition_index, low_watermark=replica.log.start
+    )
     moved.append((replica, replica.log.start, answer))
     return answer

@@ -40,26 +40,29 @@ def _refused(name: str, code: ErrorCode) -> DescribeTopicPartitionsResponseTopic
     return DescribeTopicPartitionsResponseTopic(error_code=code, name=name)
 
 
+def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
+    illegal = fault_of_name(name) is not None
+    return DescribeTopicPartitionsResponseTopic(
+        error_code=ErrorCode.INVALID_TOPIC_EXCEPTION if illegal else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        name=name,
+        topic_authorized_operations=TOPIC_OPERATIONS,
+    )
+
+
 @answers(DescribeTopicPartitionsRequest, versions="0", refuse=refuse)
 def describe_topic_partitions(
     call: Call[DescribeTopicPartitionsRequest], node: Node
 ) -> DescribeTopicPartitionsResponse:
     """Fill one page."""
     body, image = call.body, node.image
-    left = min(body.response_partition_limit, node.config[settings.MAX_REQUEST_PARTITION_SIZE_LIMIT])
-    if left <= 0 or (body.cursor is not None and body.cursor.partition_index < 0):
-        raise KafkaError(ErrorCode.INVALID_REQUEST)
-    first_name, first_index = "", 0
-    if body.cursor is not None:
-        first_name, first_index = body.cursor.topic_name, body.cursor.partition_index
+    left = max(1, min(body.response_partition_limit, node.config[settings.MAX_REQUEST_PARTITION_SIZE_LIMIT]))
+    first_name, first_index = _start(body)
     names = {topic.name for topic in body.topics} or set(image.topics)
     shown: list[DescribeTopicPartitionsResponseTopic] = []
     for name in sorted(name for name in names if name >= first_name):
         topic = image.topics.get(name)
         if topic is None:
-            illegal = fault_of_name(name) is not None
-            unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            shown.append(_refused(name, ErrorCode.INVALID_TOPIC_EXCEPTION if illegal else unknown))
+            shown.append(_missing(name))
             continue
         start = first_index if name == first_name else 0
         if left:
@@ -71,6 +74,16 @@ def describe_topic_partitions(
                 topics=shown, next_cursor=Cursor(topic_name=name, partition_index=start)
             )
     return DescribeTopicPartitionsResponse(topics=shown)
+
+
+def _start(body: DescribeTopicPartitionsRequest) -> tuple[str, int]:
+    """Where the page begins.  Raises KafkaError 42 for a place that no page of this request could end at."""
+    if body.cursor is None:
+        return "", 0
+    name, index = body.cursor.topic_name, body.cursor.partition_index
+    if index < 0 or (body.topics and name not in {topic.name for topic in body.topics}):
+        raise KafkaError(ErrorCode.INVALID_REQUEST)
+    return name, index
 
 
 def _page(image: Image, topic: TopicImage, start: int, end: int) -> DescribeTopicPartitionsResponseTopic:
@@ -86,7 +99,6 @@ def _page(image: Image, topic: TopicImage, start: int, end: int) -> DescribeTopi
 def _partition(image: Image, partition: PartitionImage) -> DescribeTopicPartitionsResponsePartition:
     headless = partition.leader == NO_LEADER or not image.alive(partition.leader)
     return DescribeTopicPartitionsResponsePartition(
-        error_code=ErrorCode.LEADER_NOT_AVAILABLE if headless else ErrorCode.NONE,
         partition_index=partition.index,
         leader_id=NO_LEADER if headless else partition.leader,
         leader_epoch=partition.leader_epoch,

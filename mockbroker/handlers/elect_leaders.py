@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from mockbroker.core.call import Call
 from mockbroker.core.controller import Controller
+from mockbroker.core.image import Image
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Reply
 from mockbroker.handlers.forwarding import by_controller, text_of
@@ -74,16 +75,24 @@ def _hold(
         wanted = [(asked.topic, asked.partitions) for asked in body.topic_partitions]
     results = []
     for topic, indexes in wanted:
-        held = [_elect(topic, index, elect) for index in indexes]
+        held = [_elect(controller.image, topic, index, elect) for index in indexes]
         if everything:
             held = [result for result in held if result.error_code != ErrorCode.ELECTION_NOT_NEEDED]
         results.append(ReplicaElectionResult(topic=topic, partition_result=held))
     return ElectLeadersResponse(replica_election_results=results)
 
 
-def _elect(topic: str, index: int, elect: Callable[[str, int], None]) -> PartitionResult:
+def _elect(image: Image, topic: str, index: int, elect: Callable[[str, int], None]) -> PartitionResult:
     try:
+        _check_exists(image, topic, index)
         elect(topic, index)
     except KafkaError as error:
         return _refused(index, error)
     return PartitionResult(partition_id=index, error_message=None)
+
+
+def _check_exists(image: Image, topic: str, index: int) -> None:
+    if topic not in image.topics:
+        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {topic}")
+    if image.partition(topic, index) is None:
+        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {topic}-{index}")

@@ -36,7 +36,9 @@ def refuse(call: Call[FetchRequest], error: KafkaError) -> FetchResponse:
     response = FetchResponse(error_code=error.code)
     if call.version < 7:
         response.responses = [
-            FetchedTopic(topic=t.topic, partitions=[FetchReader.refused(p.partition, error) for p in t.partitions])
+            FetchedTopic(
+                topic=t.topic, partitions=[FetchReader.refused(p.partition, error) for p in t.partitions]
+            )
             for t in call.body.topics
         ]
     return response
@@ -48,10 +50,15 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
     body = call.body
     replica_id = body.replica_id if call.version < 15 else body.replica_state.replica_id
     if replica_id >= _FIRST_BROKER_ID:
-        raise KafkaError(ErrorCode.INVALID_REQUEST, "mockbroker's followers do not fetch over sockets; clients are not brokers")
+        raise KafkaError(
+            ErrorCode.INVALID_REQUEST,
+            "mockbroker's followers do not fetch over sockets; clients are not brokers",
+        )
     by_id = call.version >= 13
     forgotten: list[Place] = [
-        (t.topic_id if by_id else t.topic, index) for t in body.forgotten_topics_data for index in t.partitions
+        (t.topic_id if by_id else t.topic, index)
+        for t in body.forgotten_topics_data
+        for index in t.partitions
     ]
     plan = node.fetch_sessions.plan(
         body.session_id, body.session_epoch, list(_wanted(call, node).values()), forgotten, by_id=by_id
@@ -59,7 +66,7 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
     reader = FetchReader(call, node, plan.wanted)
     read = reader.read()
     for want, _ in read.sources:
-        node.world.positions.note(want.topic, want.index, call.client_id, node.clock.now)
+        node.world.positions.note(want.topic, want.index, call.client_id)
     enough = read.bytes >= body.min_bytes or read.urgent
     if enough or body.max_wait_ms <= 0 or not plan.wanted:
         return _respond(plan, reader, read.partitions)
@@ -97,7 +104,9 @@ def _wanted(call: Call[FetchRequest], node: Node) -> dict[Place, Wanted]:
     return wanted
 
 
-def _respond(plan: FetchPlan, reader: FetchReader, partitions: list[tuple[Wanted, FetchedPartition]]) -> FetchResponse:
+def _respond(
+    plan: FetchPlan, reader: FetchReader, partitions: list[tuple[Wanted, FetchedPartition]]
+) -> FetchResponse:
     """Group what was read by topic; in an increment of a session leave out what the client knows already."""
     topics: dict[str | bytes, FetchedTopic] = {}
     gave_records: list[Place] = []

@@ -88,7 +88,10 @@ class FetchReader:
 
     def _refused(self, want: Wanted, error: KafkaError) -> FetchedPartition:
         partition = self.refused(want.index, error)
-        if self._version >= 16 and error.code in (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH):
+        if self._version >= 16 and error.code in (
+            ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            ErrorCode.FENCED_LEADER_EPOCH,
+        ):
             partition.current_leader = self.hints.leader(want.topic, want.index)
         return partition
 

@@ -9,6 +9,7 @@ v3 static members (KIP-345)
 from __future__ import annotations
 
 from mockbroker.core.call import Call
+from mockbroker.core.groups.attendance import hear
 from mockbroker.core.groups.coordination import check_group_id
 from mockbroker.core.node import Node
 from mockbroker.handlers.registry import answers
@@ -25,6 +26,7 @@ def refuse(call: Call[HeartbeatRequest], error: KafkaError) -> HeartbeatResponse
 def heartbeat(call: Call[HeartbeatRequest], node: Node) -> HeartbeatResponse:
     """Ask the coordinator, forgiving it that it is loading."""
     check_group_id(call.body.group_id)
+    hear(call, node, call.body.group_id, call.body.member_id)
     try:
         shard = node.group_shard(call.body.group_id)
     except KafkaError as refused:

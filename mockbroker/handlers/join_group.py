@@ -11,6 +11,7 @@ Not here: joining a KIP-848 group by the classic protocol.
 from __future__ import annotations
 
 from mockbroker.core import settings
+from mockbroker.core.groups.attendance import hear
 from mockbroker.core.call import Call
 from mockbroker.core.groups.coordination import check_group_id
 from mockbroker.core.node import Node
@@ -33,4 +34,5 @@ def join_group(call: Call[JoinGroupRequest], node: Node) -> Reply[JoinGroupRespo
     longest = node.config[settings.GROUP_MAX_SESSION_TIMEOUT_MS]
     if not shortest <= call.body.session_timeout_ms <= longest:
         raise KafkaError(ErrorCode.INVALID_SESSION_TIMEOUT)
+    hear(call, node, call.body.group_id, call.body.member_id)
     return node.group_shard(call.body.group_id).join_group(call)

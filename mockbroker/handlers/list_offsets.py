@@ -31,10 +31,24 @@ if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
     from mockbroker.records.record import Record
 
-LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = (
+    -1,
+    -2,
+    -3,
+    -4,
+    -5,
+    -6,
+)
 
 # The first version in which each special timestamp has a meaning.
-_SINCE = {LATEST: 0, EARLIEST: 0, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+_SINCE = {
+    LATEST: 0,
+    EARLIEST: 0,
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_PENDING_UPLOAD: 11,
+}
 
 # One that debugs reads the log end, and from any replica.
 DEBUGGING_CONSUMER = -2
@@ -77,7 +91,9 @@ def list_offsets(call: Call[ListOffsetsRequest], node: Node) -> ListOffsetsRespo
     return ListOffsetsResponse(topics=list(topics.values()))
 
 
-def _listed(call: Call[ListOffsetsRequest], node: Node, topic: str, part: ListOffsetsPartition) -> ListedPartition:
+def _listed(
+    call: Call[ListOffsetsRequest], node: Node, topic: str, part: ListOffsetsPartition
+) -> ListedPartition:
     try:
         if part.timestamp < 0 and call.version < _SINCE.get(part.timestamp, call.version + 1):
             raise KafkaError(ErrorCode.UNSUPPORTED_VERSION)
@@ -116,7 +132,9 @@ def _check_watermark(call: Call[ListOffsetsRequest], replica: Replica) -> None:
     """A new leader whose high watermark has yet to reach its own epoch does not know what is committed."""
     leadership = replica.leadership
     if leadership is not None and replica.high_watermark < leadership.epoch_start:
-        raise KafkaError(ErrorCode.OFFSET_NOT_AVAILABLE if call.version >= 5 else ErrorCode.LEADER_NOT_AVAILABLE)
+        raise KafkaError(
+            ErrorCode.OFFSET_NOT_AVAILABLE if call.version >= 5 else ErrorCode.LEADER_NOT_AVAILABLE
+        )
 
 
 def _newest(replica: Replica) -> Record | None:

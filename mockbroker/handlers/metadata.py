@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 def refuse(call: Call[MetadataRequest], error: KafkaError) -> MetadataResponse:
     """Each topic asked for answered with `error`, and the whole too, where the version has room (v13)."""
     topics = [
-        TopicMetadata(error_code=error.code, name=t.name or "", topic_id=t.topic_id) for t in call.body.topics or []
+        TopicMetadata(error_code=error.code, name=t.name or "", topic_id=t.topic_id)
+        for t in call.body.topics or []
     ]
     return MetadataResponse(error_code=error.code, topics=topics)
 

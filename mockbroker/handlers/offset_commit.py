@@ -11,6 +11,7 @@ Not here: commits to KIP-848 groups.
 from __future__ import annotations
 
 from mockbroker.core.call import Call
+from mockbroker.core.groups.attendance import hear
 from mockbroker.core.groups.committing import Committer, Verdicts
 from mockbroker.core.groups.offsets import OffsetToCommit
 from mockbroker.core.node import Node
@@ -57,6 +58,7 @@ def refuse(call: Call[OffsetCommitRequest], error: KafkaError) -> OffsetCommitRe
 def offset_commit(call: Call[OffsetCommitRequest], node: Node) -> Reply[OffsetCommitResponse]:
     """Sort out what does not exist, and commit the rest."""
     body = call.body
+    hear(call, node, body.group_id, body.member_id)
     answer = Answer()
     asked = _existing(call, node, answer)
     if not asked:

@@ -32,7 +32,10 @@ def refuse(call: Call[OffsetForLeaderEpochRequest], error: KafkaError) -> Offset
         topics=[
             EpochEndOffsetTopic(
                 topic=t.topic,
-                partitions=[EpochEndOffsetPartition(error_code=error.code, partition=p.partition) for p in t.partitions],
+                partitions=[
+                    EpochEndOffsetPartition(error_code=error.code, partition=p.partition)
+                    for p in t.partitions
+                ],
             )
             for t in call.body.topics
         ]

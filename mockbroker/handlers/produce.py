@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
     from mockbroker.core.ticket import Reply
 
+# No bytes at all, or the end of the connection, are answers too.
+Answer = ProduceResponse | Disconnect | None
+
 ACKS_NONE, ACKS_LEADER, ACKS_ALL = 0, 1, -1
 
 # The one client that Kafka lets write to internal topics.
@@ -70,7 +73,9 @@ def refuse(call: Call[ProduceRequest], error: KafkaError) -> ProduceResponse:
 
 
 def _refused(index: int, error: KafkaError, log_start: int = -1) -> ProducedPartition:
-    partition = ProducedPartition(index=index, error_code=error.code, base_offset=-1, log_start_offset=log_start)
+    partition = ProducedPartition(
+        index=index, error_code=error.code, base_offset=-1, log_start_offset=log_start
+    )
     if isinstance(error, RecordsRefused):
         partition.error_message = error.message
         partition.record_errors = [
@@ -80,7 +85,7 @@ def _refused(index: int, error: KafkaError, log_start: int = -1) -> ProducedPart
 
 
 @answers(ProduceRequest, versions="3-13", refuse=refuse, advertised_from=0)
-def produce(call: Call[ProduceRequest], node: Node) -> Reply[ProduceResponse | Disconnect | None]:
+def produce(call: Call[ProduceRequest], node: Node) -> Reply[Answer]:
     """Append what can be appended, and answer when `acks` is satisfied."""
     return _Producing(call, node).reply()
 
@@ -99,7 +104,7 @@ class _Producing:
         self._hints = LeaderHints(node)
         self._response = ProduceResponse()
 
-    def reply(self) -> Reply[ProduceResponse | Disconnect | None]:
+    def reply(self) -> Reply[Answer]:
         for topic in self._body.topic_data:
             self._append_topic(topic)
         response = self._response
@@ -107,10 +112,13 @@ class _Producing:
         if self._acks == ACKS_NONE:
             failed = [p for topic in response.responses for p in topic.partition_responses if p.error_code]
             if failed:
-                return Disconnect(f"acks=0, and partition {failed[0].index} failed: {ErrorCode(failed[0].error_code).name}")
+                return Disconnect(
+                    f"acks=0, and partition {failed[0].index} failed: {ErrorCode(failed[0].error_code).name}"
+                )
             return None
         if self._acks == ACKS_ALL and self._written:
-            return DelayedProduce(self._node, self._written, response, patience_ms=self._body.timeout_ms).ticket
+            patience_ms = self._body.timeout_ms
+            return DelayedProduce[Answer](self._node, self._written, response, patience_ms=patience_ms).ticket
         return response
 
     def _append_topic(self, topic: ProduceTopic) -> None:

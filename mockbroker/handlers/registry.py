@@ -56,7 +56,9 @@ def answers(
     def register(answer: A) -> A:
         assert api not in HANDLERS, f"{api.title} has a handler already"
         low, high = int(first), int(last or first)
-        HANDLERS[api] = Handler(api, answer, refuse, low, high, low if advertised_from is None else advertised_from)
+        HANDLERS[api] = Handler(
+            api, answer, refuse, low, high, low if advertised_from is None else advertised_from
+        )
         return answer
 
     return register

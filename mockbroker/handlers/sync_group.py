@@ -9,6 +9,7 @@ Not here: members of KIP-848 groups that speak the classic protocol.
 from __future__ import annotations
 
 from mockbroker.core.call import Call
+from mockbroker.core.groups.attendance import hear
 from mockbroker.core.groups.coordination import check_group_id
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Reply
@@ -29,4 +30,5 @@ def sync_group(call: Call[SyncGroupRequest], node: Node) -> Reply[SyncGroupRespo
     if call.version >= 5 and (body.protocol_type is None or body.protocol_name is None):
         raise KafkaError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     check_group_id(body.group_id)
+    hear(call, node, body.group_id, body.member_id)
     return node.group_shard(body.group_id).sync_group(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mockbroker.core.groups.attendance import keep_members_alive
 from mockbroker.core.usage import UsageError
 from mockbroker.options import duration_ms
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Broker:
     """One broker of the cluster."""
 
-    def __init__(self, door: Door, id: int) -> None:  # noqa: A002 - Kafka's word for it
+    def __init__(self, door: Door, id: int) -> None:
         self._at = door
         self.id = id
 
@@ -92,7 +93,9 @@ class Broker:
     def _check(self, *, up: bool) -> None:
         if self._node.up != up:
             raise UsageError(
-                f"broker {self.id} is down already: restart() it first" if up else f"broker {self.id} is running: crash() it first"
+                f"broker {self.id} is down already: restart() it first"
+                if up
+                else f"broker {self.id} is running: crash() it first"
             )
 
 
@@ -132,7 +135,7 @@ class ClockHandle:
         """Move broker time forward; whatever is due on the way happens, in deadline order.
 
         Group members that are alive are kept alive, for their heartbeats would have come: those with an open
-        connection that were heard of within a third of their session timeout of real time.  The silent, the
+        connection that were heard of within two thirds of their session timeout of real time.  The silent, the
         vanished and the parked-away expire.  `keep_alive=False` spares nobody.
 
         >>> cluster.clock.advance("45s")
@@ -149,5 +152,5 @@ class ClockHandle:
             if keep_alive:
                 for node in world.nodes.values():
                     for shard in node.shards.values():
-                        step_ms = min(step_ms, shard.keep_alive(connected, world.patience.now))
+                        step_ms = min(step_ms, keep_members_alive(shard, connected))
             world.clock.advance(step_ms)

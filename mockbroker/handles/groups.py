@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mockbroker.core.groups.attendance import all_synced, who_waits
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
 from mockbroker.core.groups.views import Generation, GroupView, MemberView, generations
 from mockbroker.core.usage import UsageError
@@ -38,10 +39,12 @@ class Assignment(Mapping[str, list[TopicPartition]]):
             return self._owned[member]
         named = [m.id for m in self._members if member in (m.client_id, m.instance_id)]
         if len(named) != 1:
-            raise KeyError(f"{member!r} is {'no' if not named else 'more than one'} member: there are {list(self._owned)}")
+            raise KeyError(
+                f"{member!r} is {'no' if not named else 'more than one'} member: there are {list(self._owned)}"
+            )
         return self._owned[named[0]]
 
-    def __iter__(self) -> object:  # type: ignore[override]  # Mapping wants an Iterator; a dict's is one
+    def __iter__(self) -> Iterator[str]:
         return iter(self._owned)
 
     def __len__(self) -> int:
@@ -61,7 +64,11 @@ class Assignment(Mapping[str, list[TopicPartition]]):
 
 
 def _owned(member: MemberView) -> list[TopicPartition]:
-    return sorted(TopicPartition(topic, index) for topic, indexes in (member.assignment or {}).items() for index in indexes)
+    return sorted(
+        TopicPartition(topic, index)
+        for topic, indexes in (member.assignment or {}).items()
+        for index in indexes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +178,9 @@ class GroupControls:
     def _shard(self) -> GroupShard:
         shard = coordinator_shard(self._at.world, self.id)
         if shard is None:
-            raise UsageError(f"group {self.id!r} has no coordinator now: is its broker down, or is nobody leading {OFFSETS_TOPIC}?")
+            raise UsageError(
+                f"group {self.id!r} has no coordinator now: is its broker down, or is nobody leading {OFFSETS_TOPIC}?"
+            )
         return shard
 
     def _view(self) -> GroupView | None:
@@ -183,7 +192,7 @@ class GroupControls:
     def _is_stable(self, members: int | None, newer_than: int | None) -> Condition[GroupSnapshot]:
         def look() -> GroupSnapshot | None:
             shard = coordinator_shard(self._at.world, self.id)
-            if shard is None or shard.loading or not shard.all_synced(self.id):
+            if shard is None or shard.loading or not all_synced(shard, self.id):
                 return None
             found = self._snapshot()
             right = found.state == STABLE and members in (None, len(found.members))
@@ -217,10 +226,14 @@ class GroupControls:
             if world.positions.fetched_ms(place, member.client_id) < since_ms
         ]
 
-    def _has_committed(self, topic: str, offsets: Mapping[int, int]) -> Condition[Mapping[TopicPartition, int]]:
+    def _has_committed(
+        self, topic: str, offsets: Mapping[int, int]
+    ) -> Condition[Mapping[TopicPartition, int]]:
         def look() -> Mapping[TopicPartition, int] | None:
             committed = self._snapshot().committed
-            there = all(committed.get(TopicPartition(topic, index), -1) >= offset for index, offset in offsets.items())
+            there = all(
+                committed.get(TopicPartition(topic, index), -1) >= offset for index, offset in offsets.items()
+            )
             return committed if there else None
 
         def now() -> str:
@@ -238,7 +251,7 @@ class GroupControls:
             return f"the coordinator of group {self.id}, broker {shard.node.id}, is still loading"
         found = self._snapshot()
         names = ", ".join(f"{m.client_id} ({m.id})" for m in found.members) or "nobody"
-        waiting = shard.waits_for(self.id)
+        waiting = who_waits(shard, self.id)
         return f"group {self.id} is {found.state} in generation {found.generation}, members: {names}" + (
             f"; {waiting}" if waiting else ""
         )
@@ -289,7 +302,11 @@ class TrioGroup(GroupControls):
     _at: TrioDoor
 
     async def wait_stable(
-        self, members: int | None = None, *, newer_than: int | None = None, timeout: float | str | None = None  # noqa: ASYNC109 - see Group
+        self,
+        members: int | None = None,
+        *,
+        newer_than: int | None = None,
+        timeout: float | str | None = None,  # noqa: ASYNC109 - see Group
     ) -> GroupSnapshot:
         """See `Group.wait_stable`."""
         return await self._at.wait(self._is_stable(members, newer_than), timeout)
@@ -299,7 +316,11 @@ class TrioGroup(GroupControls):
         return await self._at.wait(self._is_positioned(), timeout)
 
     async def wait_committed(
-        self, topic: str, offsets: Mapping[int, int], *, timeout: float | str | None = None  # noqa: ASYNC109 - see Group
+        self,
+        topic: str,
+        offsets: Mapping[int, int],
+        *,
+        timeout: float | str | None = None,  # noqa: ASYNC109 - see Group
     ) -> Mapping[TopicPartition, int]:
         """See `Group.wait_committed`."""
         return await self._at.wait(self._has_committed(topic, offsets), timeout)

@@ -22,7 +22,9 @@ def leader_replica(world: World, topic: str, index: int) -> Replica:
         if known is None:
             there = sorted(world.controller.image.topics) or "none"
             raise UsageError(f"there is no topic {topic!r}: there are {there}; create() it first")
-        raise UsageError(f"topic {topic!r} has no partition {index}: it has {len(known.partitions)}, from 0 up")
+        raise UsageError(
+            f"topic {topic!r} has no partition {index}: it has {len(known.partitions)}, from 0 up"
+        )
     node = world.nodes.get(partition.leader)
     replica = node.replicas.get((topic, index)) if node is not None and node.up else None
     if replica is None:
@@ -79,7 +81,9 @@ class Partition:
         """The copy on one broker."""
         replicas = self.replicas
         if broker not in replicas:
-            raise UsageError(f"{self.topic}-{self.index} has no replica on broker {broker}: they are on {replicas}")
+            raise UsageError(
+                f"{self.topic}-{self.index} has no replica on broker {broker}: they are on {replicas}"
+            )
         return ReplicaHandle(self._at, self, broker)
 
     def freeze_followers(self) -> None:
@@ -97,10 +101,14 @@ class Partition:
         """
         return self._at.do(self._elect, broker, unclean)
 
-    def _elect(self, broker: int | None, unclean: bool) -> int:  # noqa: FBT001 - called by name above
+    def _elect(self, broker: int | None, unclean: bool) -> int:
         world, partition = self._at.world, self._image()
         alive = world.controller.image.alive
-        candidates = [id for id in partition.replicas if alive(id) and id != partition.leader and (unclean or id in partition.isr)]
+        candidates = [
+            id
+            for id in partition.replicas
+            if alive(id) and id != partition.leader and (unclean or id in partition.isr)
+        ]
         chosen = broker if broker is not None else next(iter(candidates), None)
         if chosen is None and alive(partition.leader):
             # The controller has already found the one live replica that there is.

@@ -52,7 +52,11 @@ def records_of(replica: Replica, isolation: str) -> list[Record]:
     """What is in a replica's log: for committed readers, for all readers, or everything there is."""
     if isolation not in ISOLATIONS:
         raise UsageError(f"isolation={isolation!r}: expected one of {', '.join(map(repr, ISOLATIONS))}")
-    end = {"all": replica.log.end, "uncommitted": replica.high_watermark, "committed": replica.last_stable_offset}[isolation]
+    end = {
+        "all": replica.log.end,
+        "uncommitted": replica.high_watermark,
+        "committed": replica.last_stable_offset,
+    }[isolation]
     found: list[Record] = []
     for batch in replica.log.batches:
         if batch.base_offset >= end:
@@ -67,7 +71,8 @@ def records_of(replica: Replica, isolation: str) -> list[Record]:
 
 def _aborted(replica: Replica, batch: Batch) -> bool:
     return batch.is_transactional and any(
-        aborted.producer_id == batch.producer_id and aborted.first_offset <= batch.base_offset <= aborted.last_offset
+        aborted.producer_id == batch.producer_id
+        and aborted.first_offset <= batch.base_offset <= aborted.last_offset
         for aborted in replica.producers.aborted
     )
 

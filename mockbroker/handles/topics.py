@@ -49,11 +49,18 @@ class TopicControls:
     def _create(self, partitions: int, replication: int | None, config: Mapping[str, object]) -> None:
         world = self._at.world
         copies = min(COPIES, len(world.nodes)) if replication is None else replication
-        wish = Wish(self.name, partitions, copies, configs={name: _config_text(value) for name, value in config.items()})
+        wish = Wish(
+            self.name,
+            partitions,
+            copies,
+            configs={name: _config_text(value) for name, value in config.items()},
+        )
         try:
             world.controller.create_topics([Planner(world.controller.image, world.defaults).plan(wish)])
         except KafkaError as refused:
-            raise UsageError(f"topic {self.name!r} cannot be created: {refused.message} ({refused.code.name})") from refused
+            raise UsageError(
+                f"topic {self.name!r} cannot be created: {refused.message} ({refused.code.name})"
+            ) from refused
 
     def delete(self) -> None:
         """Delete the topic; what groups had committed for it goes with it."""
@@ -76,7 +83,9 @@ class TopicControls:
         def add() -> None:
             controller = self._at.world.controller
             try:
-                controller.add_partitions(self.name, plan_more_partitions(controller.image, self._image().name, total, None))
+                controller.add_partitions(
+                    self.name, plan_more_partitions(controller.image, self._image().name, total, None)
+                )
             except KafkaError as refused:
                 raise UsageError(f"topic {self.name!r}: {refused.message} ({refused.code.name})") from refused
 
@@ -108,7 +117,9 @@ class TopicControls:
         image = self._at.world.controller.image
         found = image.topics.get(self.name)
         if found is None:
-            raise UsageError(f"there is no topic {self.name!r}: there are {sorted(image.topics) or 'none'}; create() it first")
+            raise UsageError(
+                f"there is no topic {self.name!r}: there are {sorted(image.topics) or 'none'}; create() it first"
+            )
         return found
 
     # -- records ----------------------------------------------------------------------------------
@@ -143,19 +154,26 @@ class TopicControls:
         index = partition_for(key, len(self._image().partitions)) if partition is None else partition
         replica = leader_replica(self._at.world, self.name, index)
         now_ms = replica.broker.clock.now
-        return replica.append(build_batch([NewRecord(key, value, headers, timestamp)], now_ms=now_ms)).base_offset
+        return replica.append(
+            build_batch([NewRecord(key, value, headers, timestamp)], now_ms=now_ms)
+        ).base_offset
 
     def append_raw(self, batch: bytes, *, partition: int = 0) -> int:
         """Write a batch just as it is: a bad CRC, an unknown codec, a wrong magic and all; give its offset.
 
         Only base offset and leader epoch are set.  The bytes must be long enough for a batch header (61).
         """
-
         if len(batch) < HEADER_BYTES:
-            raise UsageError(f"append_raw: {len(batch)} bytes are no batch, whose header alone takes {HEADER_BYTES}")
+            raise UsageError(
+                f"append_raw: {len(batch)} bytes are no batch, whose header alone takes {HEADER_BYTES}"
+            )
 
         def append() -> int:
-            return leader_replica(self._at.world, self.name, partition).append(Batch.unchecked(batch)).base_offset
+            return (
+                leader_replica(self._at.world, self.name, partition)
+                .append(Batch.unchecked(batch))
+                .base_offset
+            )
 
         return self._at.do(append)
 
@@ -262,7 +280,11 @@ class TrioTopic(TopicControls):
     _at: TrioDoor
 
     async def wait_records(
-        self, count: int, *, isolation: str = "committed", timeout: float | str | None = None  # noqa: ASYNC109 - the wait explains itself when it ends
+        self,
+        count: int,
+        *,
+        isolation: str = "committed",
+        timeout: float | str | None = None,  # noqa: ASYNC109 - the wait explains itself when it ends
     ) -> list[Record]:
         """Wait until readers can see `count` records or more, and give them."""
         return await self._at.wait(self._has_records(count, isolation), timeout)

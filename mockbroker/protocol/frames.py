@@ -89,6 +89,7 @@ class FrameReader:
         while rest:
             space = self.space()
             count = min(len(space), len(rest))
+            assert count, "there is always space, or a receiver would wait for ever"
             space[:count] = rest[:count]
             rest = rest[count:]
             frames += self.received(count)

@@ -124,7 +124,13 @@ def _slotted(cls: type[Any]) -> type[Any]:
     """The declaration again, with slots, which a class body with defaults cannot have."""
     hints: dict[str, Any] = cls.__annotations__
     space = {name: value for name, value in vars(cls).items() if name not in hints}
-    for left_behind in ("__dict__", "__weakref__", "__annotate__", "__annotations__", "__annotate_func__"):
+    for left_behind in (
+        "__dict__",
+        "__weakref__",
+        "__annotate_func__",
+        "__annotations__",
+        "__annotations_cache__",
+    ):
         space.pop(left_behind, None)
     space["declared"] = {name: (hint, getattr(cls, name)) for name, hint in hints.items()}
     space["__slots__"] = tuple(hints)

@@ -132,7 +132,7 @@ FLAGS = (
     Flag("--max-connections", "how many connections a broker holds: max.connections", number(0), "N"),
     Flag("--max-request", "how large a request may be: socket.request.max.bytes", number(1), "BYTES"),
     Flag("--ports-file", "write the ready line to this file, too", Path, "PATH"),
-    Flag("--ready-fd", "write the ready line to this file descriptor, too, and close it", number(0), "N"),
+    Flag("--ready-fd", "write the ready line to this file descriptor, too, and close it", number(3), "N"),
     Flag("--log", "how to write to standard error: text or json (text)", one_of("text", "json"), "FORM"),
     Flag(
         "--log-level",

@@ -102,9 +102,9 @@ class Connection:
 
         Asked for every connection now and then, which is cheaper than a deadline on every wait.
         """
-        begun = self.conversation.pending
+        begun = self._frame_since < math.inf
         limit_s = self._listener.shell.frame_timeout_s if begun else self._idle_s
-        since = min(self._since, self._frame_since) if begun else self._since
+        since = self._frame_since if begun else self._since
         if now - max(since, not_before) >= limit_s:
             what = "ended the request that it began" if begun else "sent or taken anything"
             self._give_up(f"it has not {what} for {limit_s:g} s")
@@ -170,13 +170,11 @@ class Connection:
     async def _answer(self, call: Call[Any]) -> str | None:
         """Take one call to its answer and the answer to the client; returns why the connection is to end."""
         await self._take_turn()
-        shell = self._listener.shell
-        shell.timekeeper.tick()
+        self._listener.shell.timekeeper.tick()
         try:
             response = self.conversation.exchange(call)
         except Exception as bug:  # noqa: BLE001 - whatever a handler raises is recorded, not lost
-            shell.report(bug, f"{call!r}: {call.body!r}")
-            return "mockbroker has a bug"
+            return self._met_a_bug(bug, call)
         if isinstance(response, Ticket):
             if not response.done and not await self._arrival(response):
                 return "the client hung up while it was owed an answer"
@@ -189,8 +187,16 @@ class Connection:
             log.info("%s: %s", self, response.reason)
             return response.reason
         if response is not None:
-            await self._send(self.conversation.seal(call, response))
+            try:
+                parts = self.conversation.seal(call, response)
+            except Exception as bug:  # noqa: BLE001 - an answer that cannot be written is a handler's bug, too
+                return self._met_a_bug(bug, call)
+            await self._send(parts)
         return None
+
+    def _met_a_bug(self, bug: Exception, call: Call[Any]) -> str:
+        self._listener.shell.report(bug, f"{call!r}: {call.body!r}")
+        return "mockbroker has a bug"
 
     async def _arrival(self, ticket: Ticket[Any]) -> bool:
         """Wait for an answer, reading nothing more.  False if either side broke off before it came."""

@@ -6,6 +6,7 @@ paused one is silent: the kernel still accepts for it, and nothing is read.  Kno
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import math
@@ -139,11 +140,14 @@ class Listener:
         """Give up clients that are gone or too slow, until cancelled."""
         while True:
             await trio.sleep(min(self.shell.frame_timeout_s, self._idle_s, LOOKS_APART_MAX_S) / 4)
-            if self.paused:
-                continue  # its own slowness counts against nobody
-            now = trio.current_time()
-            for connection in self.connections:
-                connection.look(now, self._resumed_at)
+            self.look(trio.current_time())
+
+    def look(self, now: float) -> None:
+        """Give up the clients that are gone or too slow as of `now`, in trio's time."""
+        if self.paused:
+            return  # its own slowness counts against nobody
+        for connection in self.connections:
+            connection.look(now, self._resumed_at)
 
     async def _until_open(self) -> None:
         """Wait until there is a listening socket, a running broker, and room for one more client."""
@@ -187,8 +191,9 @@ class Listener:
 
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
-        # Answers leave at once: with Nagle's algorithm each one may wait 40 ms for the client's ACK.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # the client may be gone already; the first read will tell
+            # Answers leave at once: with Nagle's algorithm each one may wait 40 ms for the client's ACK.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.shell.met += 1
         peer = Peer(address[0], address[1], self.shell.met)
         conversation = Conversation(self.node, peer, self.shell.faults)

@@ -72,16 +72,16 @@ class Portal:
         except trio.RunFinishedError:
             raise UsageError("this cluster is closed; use it inside its `with` block") from self._failure
 
-    def close(self) -> None:
-        """End the server, and raise the bugs of ours that it met.  Closing twice is fine, and raises once."""
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """End the server, and raise the bugs of ours that it met.  Closing twice is fine."""
         if self._thread.is_alive():
             assert self._token is not None
             with contextlib.suppress(trio.RunFinishedError):  # it may end by itself between two lines
                 self._token.run_sync_soon(self._scope.cancel)
-            self._thread.join(CLOSE_TIMEOUT_S)
+            self._thread.join(timeout_s)
             if self._thread.is_alive():
                 where = self._whereabouts()
-                raise AssertionError(f"mockbroker did not end within {CLOSE_TIMEOUT_S} s:\n{where}")
+                raise AssertionError(f"mockbroker did not end within {timeout_s:g} s:\n{where}")
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

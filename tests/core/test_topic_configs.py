@@ -46,7 +46,7 @@ def test_topics_without_overrides_share_one_config_until_their_broker_changes() 
 
 
 def test_every_topic_config_has_a_value_and_a_broker_setting_that_exists() -> None:
-    assert len(TOPIC_SETTINGS) == 33
+    assert len(TOPIC_SETTINGS) == 37
     for name, setting in TOPIC_SETTINGS.items():
         assert setting.fallback is None or setting.fallback in BROKER_SETTINGS
         assert value_of(name, BrokerConfig(1), {}) is not None

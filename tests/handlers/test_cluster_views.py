@@ -99,6 +99,13 @@ def test_a_cursor_to_a_topic_that_is_gone_goes_on_behind_it() -> None:
     assert pages(admin, 9, ("b", 1)) == ([("c", [0, 1])], None)
 
 
+@pytest.mark.parametrize("limit", [0, -5])
+def test_a_page_holds_at_least_one_partition(limit: int) -> None:
+    admin = Admin()
+    admin.create("a", 3)
+    assert pages(admin, limit) == ([("a", [0])], ("a", 1))
+
+
 def test_the_broker_bounds_the_page_too() -> None:
     admin = Admin(config={"max.request.partition.size.limit": 2})
     admin.create("a", 3)
@@ -113,11 +120,14 @@ def test_a_named_topic_that_is_not_there_is_said_so() -> None:
     assert not admin.world.controller.image.topics
 
 
-def test_a_cursor_before_the_first_partition_makes_no_sense() -> None:
+@pytest.mark.parametrize("cursor", [("a", -1), ("b", 0)])
+def test_a_cursor_that_no_page_of_the_request_could_end_at_is_refused(cursor: tuple[str, int]) -> None:
+    admin = Admin()
+    admin.create("a")
     request = DescribeTopicPartitionsRequest(
-        topics=[TopicRequest(name="a")], cursor=Cursor(topic_name="a", partition_index=-1)
+        topics=[TopicRequest(name="a")], cursor=Cursor(topic_name=cursor[0], partition_index=cursor[1])
     )
-    assert Admin().ask(request).topics[0].error_code == ErrorCode.INVALID_REQUEST
+    assert admin.ask(request).topics[0].error_code == ErrorCode.INVALID_REQUEST
 
 
 def test_replicas_that_are_safe_to_elect_are_shown() -> None:
@@ -137,7 +147,7 @@ def test_a_partition_without_a_leader_is_described_all_the_same() -> None:
     admin.create("orders", -1, -1, {0: [3]})
     admin.world.crash(3)
     (partition,) = admin.ask(DescribeTopicPartitionsRequest()).topics[0].partitions
-    assert (partition.error_code, partition.leader_id) == (ErrorCode.LEADER_NOT_AVAILABLE, -1)
+    assert (partition.error_code, partition.leader_id) == (ErrorCode.NONE, -1)
     assert (partition.leader_epoch, partition.replica_nodes) == (1, [3])
 
 

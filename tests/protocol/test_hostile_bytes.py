@@ -19,7 +19,7 @@ from mockbroker.protocol.messages.groups import DescribeGroupsRequest, Heartbeat
 from mockbroker.protocol.messages.metadata import ApiVersionsResponse, FindCoordinatorRequest, MetadataRequest
 from mockbroker.protocol.messages.sasl import SaslAuthenticateRequest
 from mockbroker.protocol.schema import Field, schema_of
-from mockbroker.protocol.source import ELEMENTS_MAX, TAGS_MAX
+from mockbroker.protocol.source import ELEMENTS_MAX, TAGS_MAX, smallest_struct
 from tests.protocol.declared import VERSIONS, arrays_of, name, sample
 
 # The most memory that decoding may take, for each byte that came and in all.
@@ -117,6 +117,23 @@ def test_many_tiny_elements_stay_in_proportion(message_type: type[Any], version:
         tracemalloc.stop()
         assert message is not None
         assert peak < BYTES_PER_BYTE * len(body) + 1024, way
+
+
+@pytest.mark.parametrize(("message_type", "version"), VERSIONS, ids=name)
+def test_the_smallest_size_of_a_message_is_known_exactly(message_type: type[Any], version: int) -> None:
+    """Counts are held against it: one byte too little lets nonsense in, one too much keeps sense out."""
+    flexible = schema_of(message_type).is_flexible(version)
+    size = sum(map(len, encode(message_type(), version)))
+    assert smallest_struct(message_type, version, flexible=flexible) == max(1, size)
+
+
+def test_a_count_is_refused_when_not_even_the_smallest_elements_fit() -> None:
+    three_topics = struct.pack(">i", 3) + bytes(6)
+    assert len(decode(MetadataRequest, 1, three_topics).topics or ()) == 3
+    with pytest.raises(MalformedMessage, match="'topics' says 3 elements, which 5 bytes cannot hold"):
+        decode(MetadataRequest, 1, three_topics[:-1])
+    with pytest.raises(MalformedMessage, match="'topics' says 300000 elements, which 6 bytes cannot hold"):
+        decode(MetadataRequest, 1, struct.pack(">i", 300_000) + bytes(6))
 
 
 def test_more_elements_than_a_message_may_have_are_refused_even_if_they_fit() -> None:

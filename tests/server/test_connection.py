@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 import select
 import socket
 import struct
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import trio
 
 from mockbroker.core.world import World
 from mockbroker.protocol.errors import ErrorCode
@@ -31,8 +31,8 @@ from tests.server.wire import (
     parked,
     produce,
     served,
+    start,
 )
-
 
 # -- one call at a time, in order -----------------------------------------------------------------
 
@@ -131,10 +131,17 @@ def test_a_client_that_says_nothing_is_let_go_after_its_idle_time() -> None:
 
 
 def test_a_client_that_waits_for_an_answer_is_not_idle() -> None:
-    world = make_world(connections_max_idle_ms=20)
+    world = make_world()
     make_topic(world, "orders")
-    with served(world) as portal, Client(portal) as client:
-        assert fetched_bytes(client.ask(fetch("orders", max_wait_ms=100), 12)) == 0
+    with served(world) as portal, Client(portal) as waiting, Client(portal) as idle:
+        idle.ask(VERSIONS, 3)
+        waiting.send(fetch("orders"), 12)
+        eventually(lambda: parked(portal) == 1)
+        portal.call(lambda: portal.server.listeners[1].look(trio.current_time() + 3600))
+        assert idle.ending() == "closed"
+        with Client(portal) as other:
+            other.ask(produce("orders", b"news"), 9)
+        assert fetched_bytes(waiting.answer(fetch("orders"), 12)[1]) > 0
 
 
 def test_a_client_that_takes_no_answers_stops_being_read_and_harms_nobody() -> None:
@@ -143,10 +150,8 @@ def test_a_client_that_takes_no_answers_stops_being_read_and_harms_nobody() -> N
     request = framed(metadata("orders"), 9)
     with served(world) as portal, Client(portal) as greedy, Client(portal) as other:
         greedy.socket.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            for _ in range(1_000_000):
-                greedy.socket.sendall(request)
-        # What it has asked and not taken is what the two sockets hold, and no byte more.
+        with pytest.raises(BlockingIOError):  # once both sockets are full, and they are all the room there is
+            greedy.socket.sendall(request * 1_000_000)
         assert other.ask(VERSIONS, 3).error_code == ErrorCode.NONE
 
 
@@ -176,6 +181,7 @@ def test_a_hang_up_behind_more_requests_is_noticed_too() -> None:
 
 
 def test_a_thousand_idle_connections_leave_room_for_one_that_works() -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limit on open files")
     wanted, (soft, hard) = 1_000, resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * wanted + 200  # both ends are in this process
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -201,22 +207,34 @@ def divide_by_zero(call: Any, _node: Any) -> None:
 
 
 def test_a_bug_ends_its_connection_and_is_raised_with_its_request_when_the_server_closes() -> None:
+    portal = start(make_world(), faults=Meddling(before=divide_by_zero))
+    with Client(portal) as unlucky, Client(portal) as lucky:
+        unlucky.socket.sendall(framed(VERSIONS, 3, client_id="unlucky"))
+        assert unlucky.ending() == "closed"
+        assert lucky.ask(VERSIONS, 3).error_code == ErrorCode.NONE
     with pytest.raises(BrokerBug, match=r"(?s)ZeroDivisionError.*ApiVersions v3 .*unlucky") as raised:
-        with served(make_world(), faults=Meddling(before=divide_by_zero)) as portal:
-            with Client(portal) as unlucky, Client(portal) as lucky:
-                unlucky.socket.sendall(framed(VERSIONS, 3, client_id="unlucky"))
-                assert unlucky.ending() == "closed"
-                assert lucky.ask(VERSIONS, 3).error_code == ErrorCode.NONE
+        portal.close()
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
+def test_an_answer_that_cannot_be_written_is_a_bug_of_its_request() -> None:
+    nonsense = Meddling(after=lambda _call, _node, _response: ApiVersionsResponse(error_code=10**9))
+    portal = start(make_world(), faults=nonsense)
+    with Client(portal) as client:
+        client.send(VERSIONS, 3)
+        assert client.ending() == "closed"
+    with pytest.raises(BrokerBug, match=r"(?s)not encodable.*while answering .*ApiVersions v3"):
+        portal.close()
+
+
 def test_several_bugs_are_raised_together() -> None:
+    portal = start(make_world(), faults=Meddling(before=divide_by_zero))
+    for _ in range(2):
+        with Client(portal) as unlucky:
+            unlucky.socket.sendall(framed(VERSIONS, 3, client_id="unlucky"))
+            assert unlucky.ending() == "closed"
     with pytest.raises(ExceptionGroup) as raised:
-        with served(make_world(), faults=Meddling(before=divide_by_zero)) as portal:
-            for _ in range(2):
-                with Client(portal) as unlucky:
-                    unlucky.socket.sendall(framed(VERSIONS, 3, client_id="unlucky"))
-                    assert unlucky.ending() == "closed"
+        portal.close()
     assert [type(bug) for bug in raised.value.exceptions] == [BrokerBug, BrokerBug]
 
 

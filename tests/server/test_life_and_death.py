@@ -4,9 +4,9 @@ import logging
 import socket
 
 import pytest
+import trio
 
 from mockbroker.core.usage import UsageError
-from mockbroker.core.world import World
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.server.portal import Portal
 from tests.server.wire import (
@@ -19,6 +19,7 @@ from tests.server.wire import (
     make_world,
     parked,
     served,
+    start,
 )
 
 
@@ -70,10 +71,11 @@ def test_a_parked_request_dies_with_its_broker() -> None:
 
 
 def test_a_call_in_which_its_own_broker_crashes_is_not_answered() -> None:
-    def crash(_call: object, node: object) -> None:
+    world = make_world((1, 2))
+
+    def crash(_call: object, _node: object) -> None:
         world.crash(1)
 
-    world = make_world((1, 2))
     with served(world, faults=Meddling(before=crash)) as portal, Client(portal, 1) as client:
         client.send(VERSIONS, 3)
         assert client.ending() == "reset"
@@ -97,16 +99,29 @@ def test_a_paused_broker_accepts_and_says_nothing_until_it_goes_on() -> None:
 
 
 def test_a_pause_does_not_count_as_idleness() -> None:
-    world = make_world((1, 2), connections_max_idle_ms=30)
+    world = make_world((1, 2))
     with served(world) as portal, Client(portal, 1) as client:
         client.ask(VERSIONS, 3)
         portal.call(world.pause, 1)
-        with Client(portal, 2) as clock:
-            assert clock.ending() == "closed"  # as long as that took, the other one was paused
+        portal.call(lambda: portal.server.listeners[1].look(trio.current_time() + 3600))
         client.send(VERSIONS, 3)
-        assert not client.has_answer()
         portal.call(world.resume, 1)
         assert client.answer(VERSIONS, 3)[1].error_code == ErrorCode.NONE
+
+
+def test_idleness_begins_anew_when_a_paused_broker_goes_on() -> None:
+    with served(make_world()) as portal, Client(portal) as client:
+        client.ask(VERSIONS, 3)
+
+        def in_an_hour(resumed_before_s: float) -> None:
+            (connection,) = portal.server.connections
+            later = trio.current_time() + 3600
+            connection.look(later, not_before=later - resumed_before_s)
+
+        portal.call(in_an_hour, 1.0)
+        assert client.ask(VERSIONS, 3).error_code == ErrorCode.NONE
+        portal.call(in_an_hour, 3600.0)
+        assert client.ending() == "closed"
 
 
 def test_a_paused_broker_can_crash_and_come_back() -> None:
@@ -124,16 +139,16 @@ def test_a_paused_broker_can_crash_and_come_back() -> None:
 def test_a_broker_holds_as_many_connections_as_it_may_and_the_next_waits(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with caplog.at_level(logging.WARNING, "mockbroker"), served(make_world(max_connections=2)) as portal:
-        with Client(portal) as first, Client(portal) as second:
+    caplog.set_level(logging.WARNING, "mockbroker")
+    with served(make_world(max_connections=2)) as portal, Client(portal) as first, Client(portal) as second:
+        first.ask(VERSIONS, 3)
+        second.ask(VERSIONS, 3)
+        with Client(portal) as third:
+            third.send(VERSIONS, 3)
             first.ask(VERSIONS, 3)
-            second.ask(VERSIONS, 3)
-            with Client(portal) as third:
-                third.send(VERSIONS, 3)
-                first.ask(VERSIONS, 3)
-                assert not third.has_answer()
-                second.socket.close()
-                assert third.answer(VERSIONS, 3)[1].error_code == ErrorCode.NONE
+            assert not third.has_answer()
+            second.socket.close()
+            assert third.answer(VERSIONS, 3)[1].error_code == ErrorCode.NONE
     assert "broker 1 holds 2 connections" in caplog.text
 
 
@@ -141,8 +156,7 @@ def test_two_servers_cannot_have_one_port() -> None:
     with served(make_world()) as portal:
         _, port = portal.server.addresses[1]
         with pytest.raises(UsageError, match=f"port {port} on 127.0.0.1 is already in use"):
-            with served(make_world((1, 2)), ports={2: port}):
-                pass
+            start(make_world((1, 2)), ports={2: port})
 
 
 def test_a_fixed_port_can_be_had_again_at_once() -> None:
@@ -162,7 +176,7 @@ def test_a_port_that_was_chosen_is_not_given_to_the_next_server() -> None:
         thief.bind(("127.0.0.1", port))
 
 
-@pytest.mark.parametrize(("host", "told"), [("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")])
+@pytest.mark.parametrize(("host", "told"), [("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")])  # noqa: S104 - the point
 def test_clients_are_told_an_address_that_they_can_reach(host: str, told: str) -> None:
     with served(make_world(), host=host) as portal:
         ((said, port),) = addresses_told(portal)
@@ -180,11 +194,6 @@ def test_clients_are_told_what_the_user_advertises() -> None:
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "no such host"])
-def test_an_address_that_is_not_ours_is_refused_with_advice(host: str, world: World) -> None:
-    with pytest.raises(UsageError, match=r"127\.0\.0\.1"), served(world, host=host):
-        pass
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
+def test_an_address_that_is_not_ours_is_refused_with_advice(host: str) -> None:
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1"):
+        start(make_world(), host=host)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 
 import pytest
 import trio
@@ -10,9 +9,8 @@ import trio
 from mockbroker.core.usage import UsageError
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.server.bugs import BrokerBug
-from mockbroker.server.portal import Portal
 from mockbroker.server.run import Server, serve
-from tests.server.wire import DEADLINE_S, VERSIONS, Client, make_world, served
+from tests.server.wire import DEADLINE_S, VERSIONS, Client, make_world, served, start
 
 
 def test_a_call_runs_in_the_servers_thread_and_brings_its_result_back() -> None:
@@ -30,7 +28,7 @@ def test_a_call_carries_its_exception_over() -> None:
 
 
 def test_what_a_call_sets_in_motion_has_happened_when_it_returns() -> None:
-    world, happened = make_world(), []
+    world, happened = make_world(), list[str]()
     with served(world) as portal:
         portal.call(world.soon, lambda: happened.append("in the same step"))
         assert happened == ["in the same step"]
@@ -67,7 +65,7 @@ def test_a_server_that_cannot_start_raises_where_it_was_started() -> None:
     with served(make_world()) as portal:
         taken = portal.server.addresses[1][1]
         with pytest.raises(UsageError, match="already in use"):
-            Portal.start(partial(serve, make_world((1, 2)), ports={2: taken}))
+            start(make_world((1, 2)), ports={2: taken})
     assert threading.active_count() == before
 
 
@@ -86,6 +84,21 @@ def test_the_same_server_runs_inside_a_trio_program() -> None:
     assert bootstrap.count(",") == 1
 
 
+def test_a_server_that_is_stuck_is_not_waited_for_and_shows_where_it_is() -> None:
+    world, stuck, enough = make_world(), threading.Event(), threading.Event()
+
+    def endless() -> None:
+        stuck.set()
+        enough.wait(DEADLINE_S)
+
+    with served(world) as portal:
+        portal.call(world.clock.call_in, 1, endless)
+        assert stuck.wait(DEADLINE_S)
+        with pytest.raises(AssertionError, match=r"(?s)did not end within 0.01 s.*in endless"):
+            portal.close(timeout_s=0.01)
+        enough.set()
+
+
 # -- time -----------------------------------------------------------------------------------------
 
 
@@ -97,18 +110,23 @@ def test_both_clocks_follow_real_time() -> None:
     assert patience >= now_ms
 
 
-def test_a_timer_fires_by_itself_and_an_earlier_one_is_not_late_for_it() -> None:
-    world, fired, done = make_world(), [], threading.Event()
+def test_timers_of_both_clocks_fire_by_themselves_and_in_order_whatever_was_set_first() -> None:
+    world, fired, done = make_world(), list[str](), threading.Event()
+
+    def set_timers() -> None:  # in one step, or a slow machine may fire one before the next is set
+        world.clock.call_in(3_600_000, lambda: fired.append("in an hour"))
+        world.patience.call_in(20, lambda: fired.append("second"))
+        world.patience.call_in(20, done.set)
+        world.clock.call_in(5, lambda: fired.append("first"))
+
     with served(world) as portal:
-        portal.call(world.clock.call_in, 3_600_000, lambda: fired.append("in an hour"))
-        portal.call(world.patience.call_in, 20, lambda: (fired.append("second"), done.set()))
-        portal.call(world.clock.call_in, 5, lambda: fired.append("first"))
+        portal.call(set_timers)
         assert done.wait(DEADLINE_S)
     assert fired == ["first", "second"]
 
 
 def test_a_frozen_broker_clock_stands_still_while_clients_patience_runs_out() -> None:
-    world, fired, done = make_world(), [], threading.Event()
+    world, fired, done = make_world(), list[str](), threading.Event()
     with served(world) as portal:
         portal.call(world.clock.freeze)
         frozen_at = portal.call(lambda: world.clock.now)
@@ -150,12 +168,13 @@ def test_a_bug_in_a_timer_is_kept_for_whoever_closes_the_server() -> None:
         done.set()
         raise ZeroDivisionError
 
+    portal = start(world)
+    portal.call(world.clock.call_in, 1, fail)
+    assert done.wait(DEADLINE_S)
+    with Client(portal) as client:
+        assert client.ask(VERSIONS, 3).error_code == ErrorCode.NONE
     with pytest.raises(BrokerBug, match=r"(?s)ZeroDivisionError.*a timer"):
-        with served(world) as portal:
-            portal.call(world.clock.call_in, 1, fail)
-            assert done.wait(DEADLINE_S)
-            with Client(portal) as client:
-                assert client.ask(VERSIONS, 3).error_code == ErrorCode.NONE
+        portal.close()
 
 
 def test_a_world_that_is_ahead_of_real_time_is_not_turned_back() -> None:

@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from mockbroker.conversation import FaultHook
 from mockbroker.core.world import World
@@ -40,10 +40,15 @@ def make_world(brokers: tuple[int, ...] = (1,), **config: object) -> World:
     return World(brokers=brokers, random=random.Random(7), config=settings, now_ms=now_ms)
 
 
+def start(world: World, **how: Any) -> Portal:
+    """Start to serve a world; the caller closes it."""
+    return Portal.start(partial(serve, world, **how))
+
+
 @contextlib.contextmanager
 def served(world: World, **how: Any) -> Iterator[Portal]:
     """Serve a world until the block ends; raises the bugs that were met."""
-    portal = Portal.start(partial(serve, world, **how))
+    portal = start(world, **how)
     try:
         yield portal
     finally:
@@ -72,7 +77,7 @@ class Client:
         self.socket = socket.create_connection(portal.server.addresses[broker], DEADLINE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

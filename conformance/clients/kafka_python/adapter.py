@@ -53,7 +53,7 @@ class KafkaPython:
     """The client of one story."""
 
     def __init__(self, bootstrap: str) -> None:
-        self.lacks: Mapping[Need, str] = {
+        self.lacks: Mapping[Need, str] = {Need.NULL_HEADER: "kafka-python refuses to send a null header"} | {
             need: f"kafka-python compresses with the package {library}, which is not installed"
             for need, library in CODEC_LIBRARIES.items()
             if importlib.util.find_spec(library) is None

@@ -44,6 +44,7 @@ LACKS: Mapping[Need, str] = {
     Need.SEEK: _RUNNING,
     Need.PAUSE: _RUNNING,
     Need.COMMIT: _RUNNING,
+    Need.UNCOMMITTED: "kcat -G commits what it printed when it is revoked, whatever enable.auto.commit says",
     Need.LASTING_PRODUCER: "each send is a new run of kcat",
     Need.STICKY: "librdkafka has range, roundrobin and cooperative-sticky, no eager sticky assignor",
     Need.ADMIN: _ADMIN,

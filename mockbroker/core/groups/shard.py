@@ -94,7 +94,7 @@ class GroupShard(Shard):
 
     def note_generation(self, group: ClassicGroup) -> None:
         """A generation begins to work: remember it for people."""
-        entry = generation_of(group, self.clock.now, self.node.id)
+        entry = generation_of(group, self.clock.now, self.node.id, self.node.world.positions.count)
         generations(self.node.world, group.id).append(entry)
 
     # -- writing and replaying --------------------------------------------------------------------
@@ -129,13 +129,16 @@ class GroupShard(Shard):
         if isinstance(said, GroupMetadata):
             # While it lives, a group in memory is the source of its records and knows more than they say.
             if self.loading or said.group_id not in self.groups:
-                self.groups[said.group_id] = ClassicGroup.loaded(said)
+                self._take_in(ClassicGroup.loaded(said))
         elif isinstance(said, GroupRemoved):
             self._bury(said.group_id)
         else:
             if isinstance(said, OffsetCommitted) and said.group_id not in self.groups:
-                self.groups[said.group_id] = ClassicGroup(said.group_id)
+                self._take_in(ClassicGroup(said.group_id))
             self.offsets.replay(said, offset)
+
+    def _take_in(self, group: ClassicGroup) -> None:
+        self.groups[group.id] = group
         self._arm_scan()
 
     def _bury(self, group_id: str) -> None:

@@ -55,13 +55,17 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation that began to work: when, why, and who got what.  No members: the group became empty."""
+    """A generation that began to work: when, why, and who got what.  No members: the group became empty.
+
+    `first_fetch` is the number (see `Positions`) of the first fetch that its members can have made.
+    """
 
     generation: int
     at_ms: int
     coordinator: int
     reason: str
     members: Mapping[str, Partitions | None]
+    first_fetch: int
 
 
 def view(group: ClassicGroup, committed: Mapping[tuple[str, int], OffsetCommitted]) -> GroupView:
@@ -110,10 +114,10 @@ def _subscription(group: ClassicGroup, member: Member) -> tuple[str, ...] | None
         return None
 
 
-def generation_of(group: ClassicGroup, at_ms: int, coordinator: int) -> Generation:
+def generation_of(group: ClassicGroup, at_ms: int, coordinator: int, first_fetch: int) -> Generation:
     """The entry for the generation that a group has just begun to work in."""
     members = {member.id: assignment_of(group, member) for member in group.members.values()}
-    return Generation(group.generation, at_ms, coordinator, group.reason, members)
+    return Generation(group.generation, at_ms, coordinator, group.reason, members, first_fetch)
 
 
 _chronicles: WeakKeyDictionary[World, dict[str, deque[Generation]]] = WeakKeyDictionary()
@@ -122,3 +126,8 @@ _chronicles: WeakKeyDictionary[World, dict[str, deque[Generation]]] = WeakKeyDic
 def generations(world: World, group_id: str) -> deque[Generation]:
     """The newest generations of a group, oldest first, whoever coordinated them."""
     return _chronicles.setdefault(world, {}).setdefault(group_id, deque(maxlen=GENERATIONS_MAX))
+
+
+def forget_generations(world: World) -> None:
+    """Begin the groups' story anew, as a cluster that is wiped does."""
+    _chronicles.pop(world, None)

@@ -126,6 +126,16 @@ class Desk:
         self.world.settle()
         return gone
 
+    def hand_over(self, group: str = GROUP) -> Node:
+        """Let another replica lead the group's partition.  Returns the broker that did."""
+        partitions = len(self.world.controller.image.topics[OFFSETS_TOPIC].partitions)
+        old = self.coordinator(group)
+        heir = self.followers(group)[0]
+        index = coordinator_partition(group, partitions)
+        self.world.controller.move_leader(OFFSETS_TOPIC, index, heir, unclean=False)
+        self.world.settle()
+        return old
+
     def followers(self, group: str = GROUP) -> list[int]:
         leader = self.coordinator(group)
         return [id for id in self.world.nodes if id != leader.id]
@@ -260,8 +270,9 @@ class Client:
         return answer
 
     def sync(
-        self, assignment: Mapping[str, bytes] | None = None, *, version: int = 5, generation: int | None = None,
-        protocol_type: str | None = "consumer", protocol_name: str | None = "range",
+        self, assignment: Mapping[str, bytes] | None = None, *, version: int = 5,
+        generation: int | None = None, protocol_type: str | None = "consumer",
+        protocol_name: str | None = "range",
     ) -> Asked:  # fmt: skip
         entries = [SyncGroupAssignment(member_id=m, assignment=a) for m, a in (assignment or {}).items()]
         return self.desk.ask(

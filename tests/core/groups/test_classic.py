@@ -121,7 +121,7 @@ def test_a_consumer_group_subscribes_what_its_members_say() -> None:
     assert group.subscribes("anything"), "before the first vote nobody can know"
     group.protocol = "x"
     group.read_subscriptions()
-    assert group.subscribed_topics == {"topic-of-a", "topic-of-b"}
+    assert group.subscribed_topics == frozenset({"topic-of-a", "topic-of-b"})
     assert not group.subscribes("anything")
 
 

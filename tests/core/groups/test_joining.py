@@ -68,7 +68,7 @@ def test_a_group_needs_a_name_and_members_a_reasonable_session() -> None:
         asked = Client(desk, session_ms=session_ms).join(member_id="me")
         assert (asked.error, asked.answer.member_id) == (E.INVALID_SESSION_TIMEOUT, "me")
     for session_ms in (6000, 1_800_000):
-        assert Client(desk, session_ms=session_ms).enter().error is E.NONE
+        assert Client(Desk(), session_ms=session_ms).enter().error is E.NONE
 
 
 def test_nobody_is_a_member_of_a_group_that_does_not_exist() -> None:

@@ -196,13 +196,14 @@ def test_static_members_that_do_not_come_back_stay_until_their_sessions_end() ->
     a = Client(desk, "a", instance_id="i", session_ms=30_000, rebalance_ms=9000)
     b = Client(desk, "b", session_ms=30_000, rebalance_ms=9000)
     stable(desk, a, b)
+    b.protocols |= {"sticky": b""}
     parked = b.join()
-    assert not parked.done
-    b.protocols = {"range": b"changed"}
     desk.advance(9000)
     answer = b.take(parked)
-    assert answer.leader == a.member_id or answer.leader == b.member_id
-    assert a.member_id in desk.group().members
+    assert (answer.generation_id, answer.leader) == (3, b.member_id), "who is absent cannot lead"
+    assert [m.group_instance_id for m in answer.members] == ["i", None]
+    desk.advance(21_000)
+    assert a.heartbeat() is E.UNKNOWN_MEMBER_ID
 
 
 def test_a_rebalance_of_absent_static_members_only_waits_on() -> None:

@@ -57,7 +57,7 @@ groups = st.builds(
     int64s,
     st.lists(members).map(tuple),
 )
-# An expiry time and what came after it (leader epoch, topic id) exclude each other: no layout has room for both.
+# No layout has room for both an expiry time and what came after it (leader epoch, topic id).
 offsets = st.builds(
     OffsetCommitted,
     texts,
@@ -164,9 +164,7 @@ def test_nonsense_of_a_known_type_is_a_value_error(value: bytes) -> None:
 
 
 @given(st.binary(max_size=40), st.none() | st.binary(max_size=60))
-def test_whatever_bytes_there_are_nothing_but_a_value_error_comes_of_them(
-    key: bytes, value: bytes | None
-) -> None:
+def test_of_whatever_bytes_nothing_but_a_value_error_comes(key: bytes, value: bytes | None) -> None:
     with contextlib.suppress(ValueError):
         parse_record(key, value)
 
