@@ -1,6 +1,6 @@
-"""Which broker is judged: mockbroker, or with `--against-kafka=VERSION` a real Apache Kafka started for the run.
+"""Which broker is judged: mockbroker, or with `--against-kafka=VERSION` a real Kafka started for the run.
 
-`--kafka-nodes=3` makes that a cluster; `--kafka-bootstrap` judges one that runs already and leaves it running.
+`--kafka-nodes=3` makes that a cluster; `--kafka-bootstrap` judges one that is running and leaves it so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.clients.targets import KafkaTarget, MockbrokerTarget, Target
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of this directory."""
     group = parser.getgroup("conformance")
-    group.addoption("--against-kafka", metavar="VERSION", help="judge a real Kafka of this release instead of mockbroker")
+    group.addoption("--against-kafka", metavar="VERSION", help="judge a real Kafka of this release")
     group.addoption("--kafka-nodes", type=int, default=1, help="how many nodes that Kafka has (default: 1)")
     group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
 
@@ -44,7 +44,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if options.against_kafka or options.kafka_bootstrap:
         yield request.getfixturevalue("kafka_target")
         return
-    from mockbroker import Cluster  # noqa: PLC0415  # a run against Kafka needs no mockbroker at all
+    from mockbroker import Cluster  # a run against Kafka needs no mockbroker at all
 
     with Cluster(brokers=3) as cluster:
         yield MockbrokerTarget(cluster)

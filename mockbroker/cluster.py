@@ -7,9 +7,9 @@ trio loop that it is opened in.  Topics, groups, brokers and time are reached th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import trio
 
@@ -22,13 +22,13 @@ from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
 from mockbroker.handles.partitions import leader_replica
 from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
 from mockbroker.options import ClusterOptions, duration_ms, new_seed
+from mockbroker.server.bugs import BrokerBug, raise_bugs
 from mockbroker.server.portal import Portal
 from mockbroker.server.run import Server, serve
 from mockbroker.waiting import wait_in_thread, wait_in_trio
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Self, Unpack
 
     from mockbroker.core.history import History
     from mockbroker.core.world import World
@@ -54,6 +54,11 @@ class ClusterControls(Generic[TopicT, GroupT]):
     def server(self) -> Server:
         """The server that serves this cluster."""
         raise AssertionError("each door has one")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it serves, or has served."""
+        raise AssertionError("each door knows")
 
     def do(self, act: Callable[..., T], *args: Any) -> T:
         """Run `act` as one step of the world, between requests and never inside one."""
@@ -118,6 +123,18 @@ class ClusterControls(Generic[TopicT, GroupT]):
     def history(self) -> History:
         """What happened: every request and every act of the test, the newest 100,000 of them."""
         return self.world.history
+
+    @property
+    def bugs(self) -> list[BrokerBug]:
+        """The bugs of mockbroker's own that requests have met, and that nobody has raised yet."""
+        return self.server.crashes if self.is_open else []
+
+    def raise_bugs(self) -> None:
+        """Raise these bugs, each once: one with the request that met it, several as a group of such."""
+        met, raised = self.bugs, list[BrokerBug]()
+        while met:  # one by one, for the brokers' thread may be adding to them
+            raised.append(met.pop(0))
+        raise_bugs(raised)
 
     def reset(self) -> None:
         """Wipe everything: topics, groups, records and history are gone, every broker runs, time runs.
@@ -185,7 +202,6 @@ class Cluster(ClusterControls[Topic, Group]):
         """Open the ports and serve.  `with` does it; without it, `close` must be called."""
         if self._portal is not None:
             raise UsageError("this cluster was started already: make another one")
-        _refuse_trio()
         self._portal = Portal.start(
             partial(serve, self.world, host=self.options.host, ports=self.options.port_of)
         )
@@ -214,6 +230,11 @@ class Cluster(ClusterControls[Topic, Group]):
     def server(self) -> Server:
         """The server that serves this cluster."""
         return self._opened.server
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it serves, or has served."""
+        return self._portal is not None
 
     @property
     def _opened(self) -> Portal:
@@ -252,6 +273,11 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
             raise UsageError("this cluster is not open: use it inside `async with open_cluster()`")
         return self._server
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it serves, or has served."""
+        return self._server is not None
+
     def do(self, act: Callable[..., T], *args: Any) -> T:
         """Run `act` as one step of the world."""
         return self.server.control(act, *args)
@@ -265,22 +291,8 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
         self._server = server
         self._make_topics()
 
-    def raise_bugs(self) -> None:
-        """Raise the bugs of mockbroker's own that requests met."""
-        if self._server is not None:
-            self._server.raise_bugs()
-
     def __repr__(self) -> str:
         return f"<TrioCluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
-
-
-def _refuse_trio() -> None:
-    """A trio task that blocks stops its whole loop; say what to do instead before it happens."""
-    if trio.lowlevel.in_trio_task():
-        raise UsageError(
-            "Cluster blocks, and this is a trio task: use `async with open_cluster()`, "
-            "or call it in a thread with trio.to_thread.run_sync"
-        )
 
 
 @asynccontextmanager

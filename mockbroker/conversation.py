@@ -95,7 +95,9 @@ class Conversation:
         for frame in frames:
             calls.append(opened := self.open_call(frame))
             if isinstance(opened, Disconnect):
-                break
+                return calls
+        if self._frames.refusal is not None:
+            calls.append(self._not_kafka(self._frames.refusal))
         return calls
 
     def open_call(self, frame: Frame) -> Call[Any] | Disconnect:

@@ -54,7 +54,7 @@ def duration_ms(duration: Duration) -> int:
 
 
 class GivenOptions(TypedDict, total=False):
-    """The arguments of `Cluster` as type checkers and editors know them; `ClusterOptions` has them checked."""
+    """The arguments of `Cluster`, as type checkers and editors know them; `ClusterOptions` checks them."""
 
     brokers: int | Sequence[int]
     topics: Mapping[str, int] | Sequence[str]
@@ -86,7 +86,11 @@ class ClusterOptions:
     def __post_init__(self) -> None:
         self._check_kinds()
         ids = self.node_ids
-        if not 1 <= len(ids) <= BROKERS_MAX or len(set(ids)) < len(ids) or not 0 <= min(ids) <= max(ids) < 2**31:
+        if (
+            not 1 <= len(ids) <= BROKERS_MAX
+            or len(set(ids)) < len(ids)
+            or not 0 <= min(ids) <= max(ids) < 2**31
+        ):
             raise UsageError(
                 f"brokers={self.brokers!r}: give a number from 1 to {BROKERS_MAX}, or distinct ids from 0 up"
             )

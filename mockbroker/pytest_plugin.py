@@ -1,6 +1,6 @@
-"""pytest fixtures: `mockbroker`, `mockbroker_session`, `make_mockbroker`, and the marker that configures them.
+"""pytest fixtures `mockbroker`, `mockbroker_session`, `make_mockbroker`, and the marker that configures them.
 
-Nothing but pytest is imported until a fixture is used, so that having this plugin costs a test run nothing.
+Nothing but pytest is imported until a fixture is used: having this plugin costs a test run nothing.
 Settings come from, in this order: factory argument, marker, command line, MOCKBROKER_* environment, ini
 file, default.
 """
@@ -52,16 +52,22 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"mockbroker: seed {_seed(config)}"
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_configure_node(node: Any) -> None:
+    """Let a worker of pytest-xdist have the seed that was printed, and not one of its own."""
+    node.workerinput["mockbroker_seed"] = _seed(node.config)
+
+
 def _setting(config: pytest.Config, name: str) -> str | None:
     given: str | None = config.getoption(f"--mockbroker-{name}")
-    return (
-        given or os.environ.get(f"MOCKBROKER_{name.upper()}") or config.getini(f"mockbroker_{name}") or None
-    )
+    named = os.environ.get(f"MOCKBROKER_{name.upper()}")
+    return given or named or config.getini(f"mockbroker_{name}") or None
 
 
 def _seed(config: pytest.Config) -> int:
     if _run_seed not in config.stash:
-        given = _setting(config, "seed")
+        printed = getattr(config, "workerinput", {}).get("mockbroker_seed")
+        given = _setting(config, "seed") if printed is None else printed
         try:
             config.stash[_run_seed] = int.from_bytes(os.urandom(4), "big") if given is None else int(given)
         except ValueError:
@@ -92,7 +98,11 @@ def _marked(node: pytest.Item) -> dict[str, Any]:
 
 @pytest.fixture
 def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
-    """Make clusters within a test, each with the arguments of `mockbroker.Cluster`; closed when the test ends."""
+    """Make clusters within a test, with the arguments of `mockbroker.Cluster`; closed when the test ends.
+
+    >>> def test_two_clusters(make_mockbroker):
+    ...     here, there = make_mockbroker(brokers=1), make_mockbroker(brokers=3)
+    """
     from contextlib import ExitStack
 
     from mockbroker.cluster import Cluster
@@ -111,7 +121,11 @@ def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cl
 
 @pytest.fixture
 def mockbroker(make_mockbroker: Callable[..., Cluster]) -> Cluster:
-    """A new cluster for this test: three brokers, unless the marker says otherwise."""
+    """A new cluster for this test: three brokers, unless the marker says otherwise.
+
+    >>> def test_order_is_billed(mockbroker):
+    ...     mockbroker.topic("orders").create(partitions=3)
+    """
     return make_mockbroker()
 
 
@@ -126,26 +140,45 @@ def mockbroker_session(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with Cluster(**_settings(request.config)) as cluster:
         request.config.stash[_shared] = cluster
         yield cluster
-    del request.config.stash[_shared]
+        del request.config.stash[_shared]
+
+
+def _used(item: pytest.Item) -> list[Cluster]:
+    """The clusters that a test has to do with."""
+    clusters: list[Cluster] = [*item.stash.get(_clusters, list["Cluster"]())]
+    shared = item.config.stash.get(_shared, None)
+    if shared is not None and "mockbroker_session" in getattr(item, "fixturenames", ()):
+        clusters.append(shared)
+    return clusters
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A bug of mockbroker's own is the failure of the test that met it, and not only of its teardown."""
+    yield
+    for cluster in _used(item):
+        cluster.raise_bugs()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Leave the shared cluster as the next test wants to find it."""
+    """Leave the shared cluster as the next test wants to find it, its bugs with the test that met them."""
     shared = item.config.stash.get(_shared, None)
-    if shared is not None and "mockbroker_session" in getattr(item, "fixturenames", ()):
+    if shared is not None and shared in _used(item):
         shared.reset()
+        shared.raise_bugs()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the brokers saw."""
+    """Show with a failure what the brokers saw, and what went wrong with them while they saw it."""
     report = yield
     if report.failed:
-        for cluster in item.stash.get(_clusters, []):
+        for cluster in _used(item):
             events = list(cluster.history.events)[-EVENTS_SHOWN:]
             lines = [f"{cluster!r} at {call.when}", *(event.line() for event in events)]
+            lines += [str(bug) for bug in cluster.bugs]
             report.sections.append(("mockbroker", "\n".join(lines)))
     return report

@@ -89,17 +89,21 @@ def wait_in_thread(
     arrived = threading.Event()
     lookout = Lookout(world, condition, arrived.set)
     call(lookout.begin)
-    if not arrived.wait(timeout_s):
-        report: list[str] = []
+    report: list[str] = []
 
-        def give_up() -> None:
-            lookout.end()
-            if lookout.value is None:
-                report.append(told(server, world, condition, timeout_s))
+    def give_up() -> None:
+        lookout.end()
+        if not arrived.is_set():
+            report.append(told(server, world, condition, timeout_s))
 
-        call(give_up)
-        if report:
-            raise WaitTimeout(report[0])
+    try:
+        arrived.wait(timeout_s)
+    finally:
+        # Also when somebody pressed Ctrl-C: nobody is to look for a test that is gone.
+        if not arrived.is_set():
+            call(give_up)
+    if report:
+        raise WaitTimeout(report[0])
     return lookout.result()
 
 

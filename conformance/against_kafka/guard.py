@@ -41,8 +41,12 @@ class Guard:
         with Path(log).open("ab") as output:
             # A preexec_fn is safe here as the guard has one thread, which also is why PDEATHSIG, which
             # watches the starting *thread*, means the guard itself.
-            child = subprocess.Popen(  # noqa: PLW1509
-                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_the_guard
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_die_with_the_guard,  # noqa: PLW1509  # as said above
             )
         self.children[name] = child
         return {"pid": child.pid}

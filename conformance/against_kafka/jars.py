@@ -69,7 +69,9 @@ def _resolve(version: str, home: Path) -> None:
             check=False,
         )
         if done.returncode or not any(jars.glob("kafka-clients-*.jar")):
-            raise JarsMissing(f"Maven could not resolve Kafka {version}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise JarsMissing(
+                f"Maven could not resolve Kafka {version}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
         try:
             jars.rename(home)
         except OSError:
@@ -79,5 +81,5 @@ def _resolve(version: str, home: Path) -> None:
 
 
 def _dependency(coordinate: tuple[str, str, str]) -> str:
-    group, artifact, version = coordinate
-    return f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
+    names = zip(("groupId", "artifactId", "version"), coordinate, strict=True)
+    return "<dependency>" + "".join(f"<{name}>{value}</{name}>" for name, value in names) + "</dependency>"

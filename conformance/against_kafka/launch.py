@@ -1,11 +1,11 @@
-"""Start a real Kafka cluster of one or more combined KRaft nodes on loopback, hurt it, and leave nothing behind.
+"""A real Kafka cluster of combined KRaft nodes on loopback: start it, hurt it, leave nothing behind.
 
-`with KafkaCluster(version="4.4.0", nodes=3) as kafka:` gives `kafka.bootstrap`, and crash, stop, restart, pause
-and resume by node id.  Entering returns when every node serves and knows the others.  The processes belong to a
-guard (see guard.py) and end with the caller, whatever ends it.
+`with KafkaCluster(version="4.4.0", nodes=3) as kafka:` gives `kafka.bootstrap`, and crash, stop, restart,
+pause and resume by node id.  Entering returns when every node serves and knows the others.  The processes
+belong to a guard (guard.py) and end with the caller, whatever ends it.
 
-On the command line: `python -m conformance.against_kafka.launch --version 4.4.0 --nodes 3` prints one JSON line on
-stdout when the cluster is ready, and runs until it is told to stop or its parent is gone.
+`python -m conformance.against_kafka.launch --version 4.4.0 --nodes 3` prints one JSON line on stdout when the
+cluster is ready, and runs until it is told to stop or its parent is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from conformance.against_kafka import guard
 from conformance.against_kafka.jars import kafka_jars
@@ -67,7 +67,7 @@ class KafkaCluster:
         """Every node's client listener, as clients take it."""
         return ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
 
-    def __enter__(self) -> KafkaCluster:
+    def __enter__(self) -> Self:
         self._jars = kafka_jars(self.version)
         self._guard = subprocess.Popen(
             [sys.executable, "-I", guard.__file__],
@@ -137,7 +137,9 @@ class KafkaCluster:
 
         def serving() -> bool:
             if (code := self._tell("wait", name=self._name(node_id), seconds=0)["code"]) is not None:
-                raise KafkaFailed(f"node {node_id} of Kafka {self.version} ended with {code}:\n{self.log(node_id)}")
+                raise KafkaFailed(
+                    f"node {node_id} of Kafka {self.version} ended with {code}:\n{self.log(node_id)}"
+                )
             known = known_to(self.ports[node_id])
             return known is not None and wanted <= known.brokers
 
@@ -205,7 +207,7 @@ class KafkaCluster:
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
-            "log.dirs": self._home / self._name(node_id),
+            "log.dirs": str(self._home / self._name(node_id)),
             "group.initial.rebalance.delay.ms": 0,
             # Fifty partitions of three replicas cost the first group 11 s here; what is asked of Kafka
             # does not hang on their number.
@@ -291,7 +293,9 @@ def main() -> None:
     config = dict(setting.split("=", 1) for setting in options.config)
     with KafkaCluster(options.version, options.nodes, config) as kafka:
         ready = {"event": "ready", "bootstrap": kafka.bootstrap, "cluster_id": kafka.cluster_id}
-        nodes = {str(node_id): {"port": kafka.ports[node_id], "pid": pid} for node_id, pid in kafka.pids.items()}
+        nodes = {
+            str(node_id): {"port": kafka.ports[node_id], "pid": pid} for node_id, pid in kafka.pids.items()
+        }
         print(json.dumps(ready | {"version": kafka.version, "pid": os.getpid(), "nodes": nodes}), flush=True)
         stopped.wait()
 

@@ -1,8 +1,8 @@
 """Plays one story with one client against one target, and keeps what the client was told for the verdict.
 
-The members of a group are polled at the same time, as in the programs they stand for: some clients take part
-in a rebalance only while they are inside poll, and in turns they would keep missing each other.  Every wait
-is a deadline over polls; nothing sleeps to be safe.
+The members of a group are polled in turn from this one thread, which keeps a failure readable; a client
+that wants more than turns has a thread in its adapter.  Every wait is a deadline over polls; nothing sleeps
+to be safe.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from conformance.clients import steps
 from conformance.clients.targets import Target
 from conformance.clients.verbs import DEADLINE_S, Client, Member, Partition, Reader, Record
 
-POLL_S = 0.1
+# Short turns: a member's own turn must never be so long that the others miss a rebalance.
+POLL_S = 0.05
 
 _serial = itertools.count(1)
 
@@ -65,18 +65,21 @@ class Scene:
         """The broker's truth: the group's committed offsets by partition."""
         return self.target.committed(self.called(group), self.called(topic))
 
-    def poll(self, names: Iterable[str], done: Callable[[list[Record]], bool], waiting_for: str) -> list[Record]:
+    def poll(
+        self, names: Iterable[str], done: Callable[[list[Record]], bool], waiting_for: str
+    ) -> list[Record]:
         """Poll the members until it is done."""
         members = [self.members[name] for name in names]
         records: list[Record] = []
         deadline = time.monotonic() + DEADLINE_S
-        with ThreadPoolExecutor(len(members)) as together:
-            while not done(records):
-                for polled in together.map(lambda member: member.poll(POLL_S), members):
-                    records += polled
-                if time.monotonic() > deadline:
-                    owned = [sorted(member.assignment()) for member in members]
-                    raise AssertionError(f"{waiting_for} not after {DEADLINE_S} s; owned {owned}, received {records}")
+        while not done(records):
+            for member in members:
+                records += member.poll(POLL_S)
+            if time.monotonic() > deadline:
+                owned = [sorted(member.assignment()) for member in members]
+                raise AssertionError(
+                    f"{waiting_for} not after {DEADLINE_S} s; owned {owned}, received {records}"
+                )
         return records
 
     def until(self, true: Callable[[], bool], waiting_for: str) -> None:
@@ -95,7 +98,7 @@ class Scene:
 
 
 @functools.singledispatch
-def play(step: object, scene: Scene) -> None:
+def play(step: object, scene: Scene) -> None:  # noqa: ARG001  # what every step takes
     """Do one step of a story."""
     raise TypeError(f"{step!r} is no step")
 
@@ -138,7 +141,9 @@ def _(step: steps.Open, scene: Scene) -> None:
 @play.register
 def _(step: steps.Take, scene: Scene) -> None:
     records = scene.readers[step.reader].take(step.count)
-    assert len(records) == step.count, f"{step.reader} got {len(records)} records instead of {step.count}: {records}"
+    assert len(records) == step.count, (
+        f"{step.reader} got {len(records)} records instead of {step.count}: {records}"
+    )
     scene.seen[step.into] = records
 
 

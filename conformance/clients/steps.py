@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from conformance.clients.verbs import Joining, Moment, Record, Sending, Start
 
+PLAINLY = Sending()
+
 
 @dataclass(frozen=True)
 class Make:
@@ -42,7 +44,7 @@ class Produce:
 
     topic: str
     records: tuple[Record, ...]
-    how: Sending = Sending()
+    how: Sending = PLAINLY
     into: str = "sent"
 
 
@@ -121,7 +123,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Settle:
-    """Poll these members until between them they own every partition of the topic, each once and nobody none."""
+    """Poll these members until each owns something, and every partition has exactly one owner."""
 
     members: tuple[str, ...]
     topic: str
@@ -188,6 +190,24 @@ class Describe:
 
 
 Step = (
-    Make | Remake | AwaitEnd | Produce | Transact | Open | Take | Seek | Pause | Resume | Lookup | Join | Settle
-    | Consume | Commit | Leave | CreateTopic | AddPartitions | DeleteTopic | Describe
-)  # fmt: skip
+    Make
+    | Remake
+    | AwaitEnd
+    | Produce
+    | Transact
+    | Open
+    | Take
+    | Seek
+    | Pause
+    | Resume
+    | Lookup
+    | Join
+    | Settle
+    | Consume
+    | Commit
+    | Leave
+    | CreateTopic
+    | AddPartitions
+    | DeleteTopic
+    | Describe
+)

@@ -1,7 +1,8 @@
 """The stories every client is put to: what it does, step by step, and what must be true at the broker then.
 
 A story names the needs that not every client can meet; the rest is data (steps.py).  Verdicts judge by the
-broker's own truth first, and by what the client was told second.  Stories of groups are in stories_of_groups.py.
+broker's own truth first, and by what the client was told second.  Topics and groups have files of their own,
+which add to the same list.
 """
 
 from __future__ import annotations
@@ -14,17 +15,12 @@ from typing import Literal
 
 from conformance.clients.play import Scene
 from conformance.clients.steps import (
-    AddPartitions,
     AwaitEnd,
-    CreateTopic,
-    DeleteTopic,
-    Describe,
     Lookup,
     Make,
     Open,
     Pause,
     Produce,
-    Remake,
     Resume,
     Seek,
     Step,
@@ -72,6 +68,11 @@ def records(*values: str, partition: int | None = 0) -> tuple[Record, ...]:
 def values(found: list[Record]) -> list[bytes | None]:
     """The values of what was received, in that order."""
     return [record.value for record in found]
+
+
+def sorted_values(found: list[Record]) -> list[bytes]:
+    """The values where their order is nobody's promise, as across partitions."""
+    return sorted(record.value or b"" for record in found)
 
 
 ABC = records("a", "b", "c")
@@ -171,7 +172,10 @@ def _(scene: Scene) -> None:
 )
 def _(scene: Scene) -> None:
     assert scene.values("orders") == [b"paid", None]
-    assert [(record.key, record.value) for record in scene.seen["seen"]] == [(b"o-1", b"paid"), (b"o-1", None)]
+    assert [(record.key, record.value) for record in scene.seen["seen"]] == [
+        (b"o-1", b"paid"),
+        (b"o-1", None),
+    ]
 
 
 @story(
@@ -202,10 +206,13 @@ def _(scene: Scene) -> None:
     assert scene.values("orders") == [LARGE, b"next"]
 
 
+KEYED = tuple(Record(f"{key}-{i}".encode(), key.encode(), partition=None) for i in range(3) for key in "pqrs")
+
+
 @story(
     "records of one key share a partition",
     Make("orders", partitions=4),
-    Produce("orders", tuple(Record(f"{key}-{i}".encode(), key.encode(), partition=None) for i in range(3) for key in "pqrs")),
+    Produce("orders", KEYED),
 )
 def _(scene: Scene) -> None:
     stored = scene.values("orders")  # by partition and offset: the records of one key are in their order
@@ -223,7 +230,11 @@ def _(scene: Scene) -> None:
     Take("reader", 3),
 )
 def _(scene: Scene) -> None:
-    assert [(record.offset, record.value) for record in scene.seen["seen"]] == [(0, b"a"), (1, b"b"), (2, b"c")]
+    assert [(record.offset, record.value) for record in scene.seen["seen"]] == [
+        (0, b"a"),
+        (1, b"b"),
+        (2, b"c"),
+    ]
 
 
 @story(
@@ -323,81 +334,6 @@ NOON = int(time.time() * 1_000) - 600_000
 def _(scene: Scene) -> None:
     assert scene.found == {"exactly": 1, "between": 2, "never": None}
     assert [record.timestamp_ms for record in scene.seen["seen"]] == [NOON, NOON + 1_000, NOON + 2_000]
-
-
-@story(
-    "a topic that was created can be described and used",
-    CreateTopic("orders", partitions=3),
-    Describe("orders", partitions=3),
-    Produce("orders", records("a", partition=2)),
-    needs=(Need.ADMIN, Need.DESCRIBE),
-)
-def _(scene: Scene) -> None:
-    assert scene.target.partition_count(scene.called("orders")) == 3
-    assert scene.end_offset("orders", 2) == 1
-
-
-@story(
-    "a topic made behind its back can be described",
-    Make("orders", partitions=5),
-    Describe("orders", partitions=5),
-    needs=(Need.DESCRIBE,),
-)
-def _(scene: Scene) -> None:
-    assert scene.found["described"] == 5
-
-
-@story(
-    "partitions that were added can be written to",
-    CreateTopic("orders", partitions=1),
-    Describe("orders", partitions=1),
-    AddPartitions("orders", total=4),
-    Describe("orders", partitions=4),
-    Produce("orders", records("late", partition=3)),
-    Open("reader", "orders", partitions=(3,)),
-    Take("reader", 1),
-    needs=(Need.ADMIN, Need.DESCRIBE),
-)
-def _(scene: Scene) -> None:
-    assert scene.end_offset("orders", 3) == 1
-    assert [(record.partition, record.value) for record in scene.seen["seen"]] == [(3, b"late")]
-
-
-@story(
-    "a topic that was deleted is gone",
-    CreateTopic("orders", partitions=2),
-    Describe("orders", partitions=2, into="before"),
-    DeleteTopic("orders"),
-    Describe("orders", partitions=None),
-    needs=(Need.ADMIN, Need.DESCRIBE),
-)
-def _(scene: Scene) -> None:
-    assert scene.found == {"before": 2, "described": None}
-
-
-@story(
-    "a topic recreated behind the client's back starts empty",
-    Make("orders"),
-    Produce("orders", ABC),
-    Remake("orders"),
-    Lookup("orders", "latest", into="latest"),
-)
-def _(scene: Scene) -> None:
-    assert scene.found["latest"] == 0
-    assert scene.values("orders") == []
-
-
-@story(
-    "a producer that knew the old topic writes to the recreated one",
-    Make("orders"),
-    Produce("orders", ABC),
-    Remake("orders"),
-    Produce("orders", records("d"), into="later"),
-    needs=(Need.LASTING_PRODUCER,),
-)
-def _(scene: Scene) -> None:
-    assert scene.values("orders") == [b"d"]
-    assert scene.offsets["later"] == [0]
 
 
 @story(

@@ -64,7 +64,9 @@ class MockbrokerTarget:
         return list(self.cluster.topic(topic).values())
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        return {at: offset for (name, at), offset in self.cluster.group(group).committed.items() if name == topic}
+        return {
+            at: offset for (name, at), offset in self.cluster.group(group).committed.items() if name == topic
+        }
 
 
 class KafkaTarget:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from conformance.clients import stories_of_groups  # noqa: F401  # they put themselves on the list
+from conformance.clients import (  # noqa: F401  # they put themselves on the list
+    stories_of_groups,
+    stories_of_topics,
+)
 from conformance.clients.aiokafka.adapter import Aiokafka
 from conformance.clients.confluent.adapter import Confluent
 from conformance.clients.kafka_python.adapter import KafkaPython

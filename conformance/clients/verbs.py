@@ -53,7 +53,7 @@ class Need(enum.Enum):
 
 @dataclass(frozen=True)
 class Record:
-    """One record, to be sent or as it was received. `offset` and `timestamp_ms` are the broker's when unset."""
+    """One record, to be sent or as it was received; what a sender leaves unset is the broker's to set."""
 
     value: bytes | None
     key: bytes | None = None
@@ -133,7 +133,9 @@ class Client(Protocol):
     def transact(self, topic: str, records: Sequence[Record], transactional_id: str, *, commit: bool) -> None:
         """Send the records in one transaction, and end it one way or the other."""
 
-    def open_reader(self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool) -> Reader:
+    def open_reader(
+        self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool
+    ) -> Reader:
         """Read these partitions. Returns once `end` means an offset."""
 
     def offset_at(self, topic: str, partition: int, moment: Moment) -> int | None:

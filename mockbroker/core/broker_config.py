@@ -72,7 +72,8 @@ class BrokerConfig:
         eased = {
             s.name: s.friendly for s in settings.ACTED_ON.values() if friendly and s.friendly is not None
         }
-        self.static: Mapping[str, str] = {**eased, **check_started_with(started_with), **given}
+        started = check_started_with(started_with)
+        self.static: Mapping[str, str] = {**settings.TRUE_HERE, **eased, **started, **given}
         self.dynamic: Mapping[str, str] = _NOTHING
         self.dynamic_default: Mapping[str, str] = _NOTHING
         self._values: dict[str, Any] = {}
@@ -146,9 +147,9 @@ def _check_one(name: str, value: object) -> str:
     except BadValue as bad:
         wanted = setting.type.name.lower()
         raise UsageError(f"broker setting {name}: expected {wanted}, got {text!r}: {bad.reason}") from None
-    if standing is Standing.NOT_YET and meant != setting.default:
+    if standing is Standing.NOT_YET and meant != settings.only_value(setting):
         raise UsageError(
             f"{name} is known to Kafka, but mockbroker does not act on it yet: "
-            f"leave it at its default, {write_value(setting.default)!r}"
+            f"leave it at {write_value(settings.only_value(setting))!r}"
         )
     return text

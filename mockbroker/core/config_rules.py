@@ -135,9 +135,9 @@ def _check_value(setting: Setting[object], standing: Standing, text: str, when_b
         value = setting.read(text)
     except BadValue as bad:
         raise KafkaError(when_bad, str(bad)) from None
-    if standing is Standing.NOT_YET and value != setting.default:
+    if standing is Standing.NOT_YET and value != settings.only_value(setting):
         raise KafkaError(
             ErrorCode.INVALID_CONFIG,
             f"{setting.name} is known to Kafka, but mockbroker does not act on it yet: "
-            f"only its default, {write_value(setting.default)!r}, is accepted.",
+            f"only {write_value(settings.only_value(setting))!r} is accepted.",
         )

@@ -132,7 +132,8 @@ class Leadership:
                 return
         # A follower says which high watermark it has (Fetch v18), so that news of it needs no new records.  A new
         # leader's may be the lower one: then the follower goes back to it, as with its next poll in Kafka.
-        if min(replica.high_watermark, fetch.offset) != fetch.high_watermark:
+        news = min(replica.high_watermark, fetch.offset) != fetch.high_watermark
+        if news or min(log.start, fetch.offset) > fetch.log_start:
             follower.parked = None
             self._answer(fetch)
 
@@ -177,12 +178,10 @@ class Leadership:
         if self._lag_timer is None:
             self._watch_lag()
 
-    def news(self) -> None:
+    def tell_followers(self) -> None:
         """Something other than records changed: let every waiting follower know."""
         for follower in self._followers.values():
-            if follower.parked is not None:
-                fetch, follower.parked = follower.parked, None
-                self._answer(fetch)
+            self._serve(follower)
 
     def count(self) -> None:
         """Move the high watermark as far as everybody who must have the records has them."""
@@ -198,8 +197,7 @@ class Leadership:
         if reached > replica.high_watermark:
             replica.high_watermark = reached
             replica.moved()
-            for follower in self._followers.values():
-                self._serve(follower)
+            self.tell_followers()
 
     def _about_to_join(self, follower: Follower) -> bool:
         """One that keeps up but is not in the ISR yet is waited for, or it could never join."""

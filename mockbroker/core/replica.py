@@ -210,7 +210,7 @@ class Replica:
         self.log.advance_start(start)
         self.high_watermark = max(self.high_watermark, start)
         if self.leadership is not None:
-            self.leadership.news()
+            self.leadership.tell_followers()
         self.moved()
 
     def _rebuild_producers(self) -> None:

@@ -34,7 +34,7 @@ class Standing(Enum):
     UNSEEN = "not seen by clients"
     # The cluster's own arguments decide it.
     GIVEN = "given by the cluster"
-    # Kafka would act on it, mockbroker does not yet: only the default is true here.
+    # Kafka would act on it, mockbroker does not yet: only its default is true, or what TRUE_HERE says.
     NOT_YET = "not acted on yet"
 
 
@@ -288,6 +288,12 @@ GIVEN = {
     "process.roles": "brokers",
 }
 
+# What is true in mockbroker where Kafka's default is not; nothing else can be asked for yet.
+TRUE_HERE = {
+    "group.coordinator.rebalance.protocols": "classic",
+    "log.cleaner.enable": "false",
+}
+
 # Only what is acted on has bounds; the rest is read by type alone.
 _SHORT_OF_ACTING = {
     name: Setting[Any](fact, None, "") for name, fact in BROKER_SETTINGS.items() if name not in ACTED_ON
@@ -306,6 +312,11 @@ def standing(name: str) -> Standing:
 def setting(name: str) -> Setting[Any]:
     """The setting of this name, acted on or not; KeyError where Kafka knows none."""
     return ACTED_ON.get(name) or _SHORT_OF_ACTING[name]
+
+
+def only_value(of: Setting[Any]) -> Any:
+    """The one value that a setting which is not acted on yet may have."""
+    return of.read(TRUE_HERE[of.name]) if of.name in TRUE_HERE else of.default
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mockbroker.core.groups.attendance import keep_members_alive
@@ -56,47 +57,59 @@ class Broker:
 
         `noticed` is the broker time that the controller takes to see it; at once by default, or
         broker.session.timeout.ms with Kafka's defaults.
+
+        >>> cluster.leader_of("orders", 0).crash()
         """
-        self._check(up=True)
-        self._at.do(lambda: self._at.world.crash(self.id, _noticed_ms(noticed)))
+        self._act(self._at.world.crash, _noticed_ms(noticed), up=True)
 
     def restart(self) -> None:
         """Start it again on the same port, with the logs that it had."""
-        self._check(up=False)
-        self._at.do(lambda: self._at.world.restart(self.id))
+        self._act(self._at.world.restart, up=False)
 
     def pause(self, noticed: Duration | None = None) -> None:
         """Let it stand still, as a stopped process: nothing is read, answered or timed until `resume`.
 
         The controller takes it for dead after broker.session.timeout.ms of broker time, or `noticed`.
         """
-        self._check(up=True)
-        if self._node.paused:
-            raise UsageError(f"broker {self.id} is paused already: resume() it first")
-        self._at.do(lambda: self._at.world.pause(self.id, _noticed_ms(noticed)))
+        self._act(self._at.world.pause, _noticed_ms(noticed), up=True, paused=False)
 
     def resume(self) -> None:
         """Let it go on."""
-        self._check(up=True)
-        if not self._node.paused:
-            raise UsageError(f"broker {self.id} is not paused")
-        self._at.do(lambda: self._at.world.resume(self.id))
+        self._act(self._at.world.resume, up=True, paused=True)
 
     def isolate(self, noticed: Duration | None = None) -> None:
-        """Cut it off from the other brokers and the controller, and not from clients, until `heal`."""
-        self._at.do(lambda: self._at.world.isolate(self.id, _noticed_ms(noticed)))
+        """Cut it off from the other brokers and the controller, and not from clients, until `heal`.
+
+        The controller takes it for dead as it does after a `crash`.
+        """
+        self._act(self._at.world.isolate, _noticed_ms(noticed))
 
     def heal(self) -> None:
         """Connect it with the others again."""
-        self._at.do(lambda: self._at.world.heal(self.id))
+        self._act(self._at.world.heal)
 
-    def _check(self, *, up: bool) -> None:
-        if self._node.up != up:
-            raise UsageError(
-                f"broker {self.id} is down already: restart() it first"
-                if up
-                else f"broker {self.id} is running: crash() it first"
-            )
+    def _act(
+        self, act: Callable[..., None], *args: object, up: bool | None = None, paused: bool | None = None
+    ) -> None:
+        """Do something to this broker, if it is as that requires; both in one step."""
+
+        def checked() -> None:
+            node = self._node
+            if up is not None and node.up != up:
+                raise UsageError(
+                    f"broker {self.id} is down: restart() it first"
+                    if up
+                    else f"broker {self.id} is running: crash() it first"
+                )
+            if paused is not None and node.paused != paused:
+                raise UsageError(
+                    f"broker {self.id} is not paused: pause() it first"
+                    if paused
+                    else f"broker {self.id} is paused: resume() it first"
+                )
+            act(self.id, *args)
+
+        self._at.do(checked)
 
 
 def _noticed_ms(noticed: Duration | None) -> int | None:
@@ -135,8 +148,8 @@ class ClockHandle:
         """Move broker time forward; whatever is due on the way happens, in deadline order.
 
         Group members that are alive are kept alive, for their heartbeats would have come: those with an open
-        connection that were heard of within two thirds of their session timeout of real time.  The silent, the
-        vanished and the parked-away expire.  `keep_alive=False` spares nobody.
+        connection that were heard of within two thirds of their session timeout of real time.  The silent
+        and the vanished expire.  `keep_alive=False` spares nobody.
 
         >>> cluster.clock.advance("45s")
         """
@@ -146,7 +159,8 @@ class ClockHandle:
     def _advance(self, milliseconds: int, *, keep_alive: bool) -> None:
         world = self._world
         end_ms = world.clock.now + milliseconds
-        connected = {connection.conversation.peer.ordinal for connection in self._at.server.connections}
+        connections = self._at.server.connections
+        connected = {c.conversation.peer.ordinal for c in connections if not c.gone()}
         while world.clock.now < end_ms:
             step_ms = end_ms - world.clock.now
             if keep_alive:

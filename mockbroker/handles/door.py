@@ -40,5 +40,5 @@ class BlockingDoor(Door, Protocol):
 class TrioDoor(Door, Protocol):
     """A door whose waits are awaited."""
 
-    async def wait(self, condition: Condition[T], timeout: float | str | None) -> T:
+    async def wait(self, condition: Condition[T], timeout: float | str | None) -> T:  # noqa: ASYNC109 - the wait explains itself when it ends
         """Wait until the condition is fulfilled; raises WaitTimeout."""

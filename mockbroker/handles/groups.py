@@ -40,7 +40,7 @@ class Assignment(Mapping[str, list[TopicPartition]]):
         named = [m.id for m in self._members if member in (m.client_id, m.instance_id)]
         if len(named) != 1:
             raise KeyError(
-                f"{member!r} is {'no' if not named else 'more than one'} member: there are {list(self._owned)}"
+                f"{member!r} is {'more than one' if named else 'no'} member: there are {list(self._owned)}"
             )
         return self._owned[named[0]]
 
@@ -179,7 +179,8 @@ class GroupControls:
         shard = coordinator_shard(self._at.world, self.id)
         if shard is None:
             raise UsageError(
-                f"group {self.id!r} has no coordinator now: is its broker down, or is nobody leading {OFFSETS_TOPIC}?"
+                f"group {self.id!r} has no coordinator now: "
+                f"restart() a broker that has a replica of its partition of {OFFSETS_TOPIC}"
             )
         return shard
 
@@ -218,12 +219,12 @@ class GroupControls:
         """Partitions whose owner has not fetched them since it got them."""
         world = self._at.world
         past = generations(world, self.id)
-        since_ms = past[-1].at_ms if past else 0
+        first_fetch = past[-1].first_fetch if past else 0
         return [
             (place, member.client_id)
             for member in found.members
             for place in found.assignment[member.id]
-            if world.positions.fetched_ms(place, member.client_id) < since_ms
+            if world.positions.fetched(place, member.client_id) < first_fetch
         ]
 
     def _has_committed(

@@ -96,8 +96,9 @@ class Partition:
     def elect(self, broker: int | None = None, *, unclean: bool = False) -> int:
         """Let another replica lead, and give its broker's id.
 
-        Without `broker` it is the first live replica that can: one in sync, or with `unclean` any.  An unclean
-        leader makes its log the truth, and what it lacks is lost.  Raises UsageError when nobody can lead.
+        Without `broker` it is the first live replica that can: one in sync, or with `unclean` any.  An
+        unclean leader makes its log the truth, and what it lacks is lost.  Raises UsageError when nobody
+        can lead.
         """
         return self._at.do(self._elect, broker, unclean)
 
@@ -117,7 +118,8 @@ class Partition:
             if chosen is None:
                 raise UsageError(
                     f"nobody can lead {self.topic}-{self.index}: replicas {list(partition.replicas)}, "
-                    f"in sync {list(partition.isr)}, alive {[b.id for b in world.controller.image.live_brokers()]}"
+                    f"in sync {list(partition.isr)}, "
+                    f"alive {[b.id for b in world.controller.image.live_brokers()]}"
                 )
             world.controller.move_leader(self.topic, self.index, chosen, unclean=unclean)
         except KafkaError as refused:
@@ -157,7 +159,7 @@ class ReplicaHandle:
         return self._at.do(lambda: self._replica().high_watermark)
 
     def freeze(self) -> None:
-        """Copy nothing more from the leader.  After replica.lag.time.max.ms of broker time it leaves the ISR."""
+        """Copy nothing more from the leader; replica.lag.time.max.ms of broker time later, leave the ISR."""
 
         def freeze() -> None:
             self._replica().frozen = True

@@ -118,7 +118,8 @@ class TopicControls:
         found = image.topics.get(self.name)
         if found is None:
             raise UsageError(
-                f"there is no topic {self.name!r}: there are {sorted(image.topics) or 'none'}; create() it first"
+                f"there is no topic {self.name!r}: "
+                f"there are {sorted(image.topics) or 'none'}; create() it first"
             )
         return found
 

@@ -18,6 +18,9 @@ FRAME_BYTES_MAX = 100 * 1024 * 1024
 # Small frames, many in one read, share a buffer of this size; a frame that does not fit gets its own.
 BUFFER_BYTES = 64 * 1024
 
+# It begins with so much, and grows when a read fills it: most connections are idle, and there may be thousands.
+FIRST_BUFFER_BYTES = 4 * 1024
+
 # A frame's own buffer starts no larger than this and then doubles: announcing 100 MiB costs 1 MiB.
 FIRST_STEP_BYTES = 1024 * 1024
 
@@ -49,11 +52,13 @@ class FrameReader:
     that has not authenticated yet deserves less).
     """
 
-    __slots__ = ("_buffer", "_end", "_filled", "_offered", "_own", "_size", "_start", "_view", "limit")
+    __slots__ = ("_buffer", "_end", "_filled", "_offered", "_own", "_size", "_start", "_view", "limit", "refusal")
 
     def __init__(self, limit: int = FRAME_BYTES_MAX) -> None:
         self.limit = limit
-        self._buffer = bytearray(BUFFER_BYTES)
+        # Why nothing more is read, once a size made no sense.  Frames that came before it are good.
+        self.refusal: MalformedMessage | None = None
+        self._buffer = bytearray(FIRST_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
@@ -76,7 +81,13 @@ class FrameReader:
         return self._offered
 
     def received(self, count: int) -> list[Frame]:
-        """That many bytes were put into `space()`: the frames that are whole now, in order."""
+        """That many bytes were put into `space()`: the frames that are whole now, in order.
+
+        Raises MalformedMessage for a size that makes no sense; frames before it are given first, and then
+        `refusal` says what the next call will raise.
+        """
+        if self.refusal is not None:
+            raise self.refusal
         if self._own is not None:
             return self._received_large(count)
         self._end += count
@@ -93,6 +104,8 @@ class FrameReader:
             space[:count] = rest[:count]
             rest = rest[count:]
             frames += self.received(count)
+            if self.refusal is not None:
+                break
         return frames
 
     def _cut(self) -> list[Frame]:
@@ -102,7 +115,8 @@ class FrameReader:
         while end - start >= 4:
             (size,) = _SIZE.unpack_from(self._buffer, start)
             if not 0 <= size <= self.limit:
-                raise self._refusal(start, size)
+                self.refusal = self._refused(start, size)
+                break
             if start + 4 + size > end:
                 if 4 + size > BUFFER_BYTES:
                     self._begin_large(size, self._view[start + 4 : end])
@@ -111,14 +125,20 @@ class FrameReader:
             start += 4
             frames.append(bytes(self._view[start : start + size]))
             start += size
+        if self.refusal is not None and not frames:
+            raise self.refusal
         self._settle(start, end)
         return frames
 
     def _settle(self, start: int, end: int) -> None:
         """Move a half received frame to the front, so that the rest of it has room."""
-        if start and start < end:
-            self._buffer[: end - start] = self._buffer[start:end]
-        self._start, self._end = 0, end - start
+        left = self._buffer[start:end]
+        if end == len(self._buffer) < BUFFER_BYTES:
+            self._buffer = bytearray(min(4 * end, BUFFER_BYTES))
+            self._view = memoryview(self._buffer)
+        if left:
+            self._buffer[: len(left)] = left
+        self._start, self._end = 0, len(left)
 
     def _begin_large(self, size: int, arrived: memoryview) -> None:
         self._size = size
@@ -142,7 +162,7 @@ class FrameReader:
         frame, self._own = self._own, None
         return [frame]
 
-    def _refusal(self, start: int, size: int) -> MalformedMessage:
+    def _refused(self, start: int, size: int) -> MalformedMessage:
         """What is wrong with this size, and what the bytes look like, for the person who reads the log."""
         head = bytes(self._buffer[start : start + 4])
         looks = _OTHERS.get(head)

@@ -116,6 +116,17 @@ class Connection:
         self.close()
         self._scope.cancel()
 
+    def gone(self) -> bool:
+        """Whether the client has hung up, though its task may not have noticed yet."""
+        if self.closed or self._hung_up():
+            return True
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def _hung_up(self) -> bool:
         if not _HUNG_UP or self.closed:
             return False

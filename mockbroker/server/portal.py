@@ -48,6 +48,7 @@ class Portal:
     @classmethod
     def start(cls, serving: Serving) -> Portal:
         """Start a server in a thread of its own; raises what kept it from starting."""
+        _refuse_trio()
         portal = cls(serving)
         portal._thread.start()
         portal._opened.wait()
@@ -67,6 +68,7 @@ class Portal:
         """Run `act` as one step of the world, in the server's thread; gives what it returns or raises."""
         if threading.current_thread() is self._thread:
             return self.server.control(act, *args)  # a fault rule's own code may give orders, too
+        _refuse_trio()
         try:
             return trio.from_thread.run_sync(self.server.control, act, *args, trio_token=self._token)
         except trio.RunFinishedError:
@@ -108,3 +110,12 @@ class Portal:
     def _whereabouts(self) -> str:
         frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - the documented way
         return "".join(traceback.format_stack(frame)) if frame is not None else "(its stack is gone)"
+
+
+def _refuse_trio() -> None:
+    """Whoever blocks in a trio task stops its whole loop; say what to do instead."""
+    if trio.lowlevel.in_trio_task():
+        raise UsageError(
+            "this blocks, and a trio task must not: use `async with open_cluster()`, "
+            "or call it in a thread of its own with trio.to_thread.run_sync"
+        )

@@ -109,6 +109,7 @@ def test_values_may_be_given_as_python_has_them() -> None:
         ("log.message.timestamp.type", "now", "CreateTime, LogAppendTime"),
         ("replica.selector.class", "com.example.Mine", "RackAwareReplicaSelector"),
         ("log.cleaner.threads", 2, "does not act on it yet"),
+        ("log.cleaner.enable", True, "leave it at 'false'"),
         ("node.id", 1, "brokers"),
         ("broker.rack", "a", "racks"),
         ("listeners", "PLAINTEXT://:1", "ports"),
@@ -122,7 +123,8 @@ def test_a_setting_that_cannot_be_honoured_is_refused_with_advice(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("log.cleaner.threads", 1), ("num.io.threads", 99), ("log.dirs", "/x")]
+    ("name", "value"),
+    [("log.cleaner.threads", 1), ("log.cleaner.enable", False), ("num.io.threads", 99), ("log.dirs", "/x")],
 )
 def test_what_changes_nothing_that_a_client_can_see_is_accepted(name: str, value: object) -> None:
     assert name in check_started_with({name: value})

@@ -84,6 +84,10 @@ def test_a_brokers_own_settings_show_where_they_come_from() -> None:
     assert Admin(friendly=False).value(BROKER, "1", "group.initial.rebalance.delay.ms") == ("3000", DEFAULT)
 
 
+def test_a_broker_does_not_claim_to_do_what_it_does_not() -> None:
+    assert Admin().value(BROKER, "1", "log.cleaner.enable") == ("false", STATIC)
+
+
 def test_the_address_of_a_broker_is_among_its_settings() -> None:
     admin = Admin()
     admin.world.set_address(1, "127.0.0.1", 9092)

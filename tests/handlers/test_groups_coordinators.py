@@ -49,7 +49,7 @@ def test_the_first_question_makes_the_topic_and_tests_are_answered_at_once() -> 
     topic = world.controller.image.topics[OFFSETS_TOPIC]
     assert (topic.internal, len(topic.partitions)) == (True, 50)
     assert all(len(partition.replicas) == 3 for partition in topic.partitions)
-    assert world.nodes[found.node_id].group_shard("billing")
+    assert world.nodes[found.node_id].group_shard("billing").groups == {}
     assert world.controller.image.topic_overrides(OFFSETS_TOPIC)["cleanup.policy"] == "compact"
 
 

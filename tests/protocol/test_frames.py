@@ -165,3 +165,19 @@ def test_an_absurd_size_is_refused_before_it_costs_anything(size: int) -> None:
 def test_other_protocols_are_recognised(start: bytes, what: str) -> None:
     with pytest.raises(FrameTooLarge, match=what):
         FrameReader().feed(start)
+
+
+def test_good_frames_before_a_bad_size_are_given_first() -> None:
+    reader = FrameReader(limit=100)
+    frames = reader.feed(sized(b"one", b"two") + struct.pack(">i", 101))
+    assert frames == [b"one", b"two"]
+    assert isinstance(reader.refusal, FrameTooLarge)
+    with pytest.raises(FrameTooLarge):
+        reader.received(0)
+
+
+def test_an_idle_reader_holds_little_memory_and_a_busy_one_grows() -> None:
+    reader = FrameReader()
+    assert len(reader.space()) <= 4096
+    reader.feed(sized(b"x" * 30_000))
+    assert len(reader.space()) > 4096

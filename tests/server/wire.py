@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Self
 
 from mockbroker.conversation import FaultHook
+from mockbroker.core.new_topics import Planner, Wish
 from mockbroker.core.world import World
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.codec import decode, encode
@@ -152,8 +153,6 @@ VERSIONS = ApiVersionsRequest(client_software_name="test", client_software_versi
 
 def make_topic(world: World, name: str, partitions: int = 1) -> None:
     """Create a topic, as the controller does it for a client that asks for unknown topics."""
-    from mockbroker.core.new_topics import Planner, Wish
-
     wish = Wish(name, partitions, len(world.nodes))
     world.controller.create_topics([Planner(world.controller.image, world.defaults).plan(wish)])
     world.settle()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
@@ -247,7 +248,7 @@ class AiokafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the li
             **self.common,
             group_id=self.how.group,
             group_instance_id=self.how.instance,
-            partition_assignment_strategy=(ASSIGNORS[self.how.strategy],),
+            partition_assignment_strategy=(_assignor(self.how.strategy),),
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
@@ -257,10 +258,10 @@ class AiokafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the li
         self.consumer.subscribe([self.how.topic], listener=self)
         await self.consumer.start()
 
-    def on_partitions_revoked(self, revoked: object) -> None:
+    def on_partitions_revoked(self, _revoked: object) -> None:
         """Nothing to hand over: stories commit when they say so."""
 
-    def on_partitions_assigned(self, assigned: object) -> None:
+    def on_partitions_assigned(self, _assigned: object) -> None:
         self.rebalances += 1
 
     def poll(self, timeout_s: float) -> list[Record]:
@@ -280,6 +281,15 @@ class AiokafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the li
 
     def leave(self) -> None:
         self.loop.run(self.consumer.stop())
+
+
+def _assignor(strategy: str) -> type[AbstractPartitionAssignor]:
+    """A class of its own for each member.
+
+    aiokafka's sticky assignor remembers its assignment on the class, so that the members of one process would
+    overwrite each other's memory.
+    """
+    return type("Assignor", (ASSIGNORS[strategy],), {})
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Record]) -> list[Any]:

@@ -5,9 +5,13 @@ Nothing here is cleverer than its documentation; what surprised is said where it
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import queue
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from kafka import (
@@ -47,6 +51,8 @@ ASSIGNORS = {
 }
 # The codec libraries are the application's to install; a codec without its library is the machine's lack.
 CODEC_LIBRARIES = {Need.SNAPPY: "snappy", Need.LZ4: "lz4", Need.ZSTD: "zstandard"}
+# Longer than a rebalance takes, and short enough that an order does not wait long.
+_LONG_POLL_MS = 250
 
 
 class KafkaPython:
@@ -186,7 +192,12 @@ class KafkaPythonReader:
 
 
 class KafkaPythonMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the library is untyped
-    """A group's consumer, which listens to its own rebalances."""
+    """A group's consumer, polled by a thread of its own as in a program that does nothing else.
+
+    A JoinGroup that is answered between two polls is forgotten and sent again (3.0.12, join_group_async asks
+    `is_done` before it takes the result), which makes the leader start the next rebalance: members that are
+    polled in turns can chase each other for ever.  So poll follows upon poll, and each is long.
+    """
 
     def __init__(self, common: Mapping[str, Any], how: Joining) -> None:
         self.rebalances = 0
@@ -203,15 +214,53 @@ class KafkaPythonMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the
             enable_auto_commit=how.auto_commit,
         )
         self.consumer.subscribe([how.topic], listener=self)
+        self.received: queue.SimpleQueue[list[Record] | Exception] = queue.SimpleQueue()
+        self.orders: queue.SimpleQueue[tuple[Callable[[], object], Future[None]]] = queue.SimpleQueue()
+        self.open = True
+        self.thread = threading.Thread(target=self._work, name=f"kafka-python {how.group}")
+        self.thread.start()
 
-    def on_partitions_revoked(self, revoked: object) -> None:
+    def on_partitions_revoked(self, _revoked: object) -> None:
         """Nothing to hand over: stories commit when they say so."""
 
-    def on_partitions_assigned(self, assigned: object) -> None:
+    def on_partitions_assigned(self, _assigned: object) -> None:
         self.rebalances += 1
 
+    def _work(self) -> None:
+        """Poll, and between polls do what was ordered: a consumer belongs to one thread."""
+        while self.open:
+            with contextlib.suppress(queue.Empty):
+                self._obey(*self.orders.get_nowait())
+                continue
+            try:
+                records = _received(self.consumer.poll(timeout_ms=_LONG_POLL_MS))
+            except Exception as failed:  # noqa: BLE001  # raised where the story polls
+                self.received.put(failed)
+                # The story is over; what is left to do is to leave.
+                self._obey(*self.orders.get(timeout=DEADLINE_S))
+            else:
+                self.received.put(records)
+
+    def _obey(self, order: Callable[[], object], done: Future[None]) -> None:
+        try:
+            order()
+            done.set_result(None)
+        except Exception as failed:  # noqa: BLE001  # raised where the order was given
+            done.set_exception(failed)
+
+    def _do(self, order: Callable[[], object]) -> None:
+        done: Future[None] = Future()
+        self.orders.put((order, done))
+        done.result(DEADLINE_S)
+
     def poll(self, timeout_s: float) -> list[Record]:
-        return _received(self.consumer.poll(timeout_ms=int(timeout_s * 1_000)))
+        try:
+            received = self.received.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        if isinstance(received, Exception):
+            raise received
+        return received
 
     def assignment(self) -> frozenset[Partition]:
         return frozenset((at.topic, at.partition) for at in self.consumer.assignment())
@@ -221,10 +270,15 @@ class KafkaPythonMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the
             TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "", -1)
             for partition, offset in (offsets or {}).items()
         }
-        self.consumer.commit(chosen or None, timeout_ms=DEADLINE_S * 1_000)
+        self._do(lambda: self.consumer.commit(chosen or None, timeout_ms=DEADLINE_S * 1_000))
 
     def leave(self) -> None:
-        self.consumer.close()
+        def close() -> None:
+            self.open = False
+            self.consumer.close()
+
+        self._do(close)
+        self.thread.join(DEADLINE_S)
 
 
 def _send(producer: KafkaProducer, topic: str, record: Record) -> Any:

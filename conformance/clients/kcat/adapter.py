@@ -4,6 +4,8 @@ Readers and members are runs that last.  Their output is JSON lines; what they s
 rebalances stands on stderr.  kcat cannot be told anything once it runs, so it lacks what needs that.
 """
 
+# ruff: noqa: ARG002  # the verbs that it lacks have their arguments all the same
+
 from __future__ import annotations
 
 import contextlib
@@ -70,13 +72,19 @@ class Kcat:
         self.common = ["kcat", "-b", bootstrap, "-m", str(int(DEADLINE_S)), *_options(settings)]
 
     def produce(self, topic: str, records: Sequence[Record], how: Sending) -> None:
-        settings = {"acks": how.acks, "compression.type": how.codec, "enable.idempotence": str(how.idempotent).lower()}
+        settings = {
+            "acks": how.acks,
+            "compression.type": how.codec,
+            "enable.idempotence": str(how.idempotent).lower(),
+        }
         self._send(topic, records, _options(settings))
 
     def transact(self, topic: str, records: Sequence[Record], transactional_id: str, *, commit: bool) -> None:
         raise AssertionError(LACKS[Need.TRANSACTIONS])
 
-    def open_reader(self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool) -> KcatReader:
+    def open_reader(
+        self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool
+    ) -> KcatReader:
         (partition,) = partitions  # several would need PAUSE to be of interest
         settings = {
             "auto.offset.reset": "earliest",
@@ -157,7 +165,9 @@ class Run:
     """A kcat that goes on, its two outputs as queues of lines."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
         self.printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.remarks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.pumps = [
@@ -203,7 +213,7 @@ class KcatReader:
         self.run = run
 
     def wait_at_end(self) -> None:
-        """kcat says when it has reached the end of a partition; from then on the end is an offset."""
+        """It says when it has reached the end of a partition; from then on the end is an offset."""
         deadline = time.monotonic() + DEADLINE_S
         while not any("Reached end of topic" in remark for remark in self.run.remarked()):
             assert time.monotonic() < deadline, "kcat never reached the end"

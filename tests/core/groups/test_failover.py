@@ -2,8 +2,11 @@ from mockbroker.core.broker_config import BrokerConfig
 from mockbroker.core.links import Message
 from mockbroker.core.messages import LoadCoordinator
 from mockbroker.protocol.errors import ErrorCode
+from mockbroker.protocol.messages.offsets import OffsetCommitPartition, OffsetCommitRequest, OffsetCommitTopic
 from tests.core.groups.desk import (
+    GROUP,
     SESSION_MS,
+    TOPIC,
     Client,
     Desk,
     error_of_commit,
