@@ -15,7 +15,6 @@ import trio
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
-from mockbroker.core.groups.views import forget_generations
 from mockbroker.core.usage import UsageError
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
@@ -158,7 +157,7 @@ class ClusterControls(Generic[TopicT, GroupT]):
         world.controller.clear_configs()
         world.settle()
         # What is only kept for people goes last, for the above was still told to it.
-        forget_generations(world)
+        world.chronicle.forget()
         world.positions.forget()
         world.history.events.clear()
 

@@ -85,12 +85,10 @@ class ClusterOptions:
 
     def __post_init__(self) -> None:
         self._check_kinds()
-        ids = self.node_ids
-        if (
-            not 1 <= len(ids) <= BROKERS_MAX
-            or len(set(ids)) < len(ids)
-            or not 0 <= min(ids) <= max(ids) < 2**31
-        ):
+        # A range is a sequence that takes no memory, however large the number that was mistyped.
+        ids = range(1, self.brokers + 1) if isinstance(self.brokers, int) else self.brokers
+        few = 1 <= len(ids) <= BROKERS_MAX
+        if not few or len(set(ids)) < len(ids) or not 0 <= min(ids) <= max(ids) < 2**31:
             raise UsageError(
                 f"brokers={self.brokers!r}: give a number from 1 to {BROKERS_MAX}, or distinct ids from 0 up"
             )
@@ -106,7 +104,7 @@ class ClusterOptions:
         duration_ms(self.wait)
 
     def _check_kinds(self) -> None:
-        """What comes from a marker, or from code that nobody type-checks, is of some other kind now and then."""
+        """What comes from a marker, or from code that nobody type-checks, may be of some other kind."""
         for name, right, expected in (
             ("brokers", _all_numbers(self.brokers), "a number, or a list of ids"),
             ("topics", _names_topics(self.topics), "{name: partitions}, or a list of names"),

@@ -31,8 +31,9 @@ class WaitTimeout(AssertionError):
 class Condition(Generic[T]):
     """What is waited for.
 
-    `look` gives the value that fulfils it, or None while it is not so; `wanted` completes "waited for ...";
-    `now` says how things stand instead.
+    `look` gives the value that fulfils it, or None while it is not so.  It runs in the brokers' thread, may
+    ask handles, and may even give orders: what it does happens between two steps, always the same two.
+    `wanted` completes "waited for ..."; `now` says how things stand instead.
     """
 
     wanted: str
@@ -47,6 +48,7 @@ class Lookout(Generic[T]):
         self._world = world
         self._condition = condition
         self._wake = wake
+        self._looking = False
         self.value: T | None = None
         self.failure: Exception | None = None
 
@@ -57,10 +59,14 @@ class Lookout(Generic[T]):
 
     def look(self) -> None:
         """Look once; a condition that fails to look ends the wait, and not the step it was looked at in."""
+        if self._looking:
+            return  # a condition that asks handles, or gives orders, makes steps of its own
+        self._looking = True
         try:
             self.value = self._condition.look()
         except Exception as failure:  # noqa: BLE001 - it is raised where the wait was called
             self.failure = failure
+        self._looking = False
         if self.value is not None or self.failure is not None:
             self.end()
             self._wake()

@@ -38,6 +38,7 @@ PORTS = range(15000, 32000)
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 _HEAP = "-Xmx400m"
+_GUARD_GONE = "the brokers' guard process is gone, and they with it"
 
 
 class KafkaFailed(RuntimeError):
@@ -61,6 +62,7 @@ class KafkaCluster:
         self._jars = Path()
         self._home = Path()
         self._guard: subprocess.Popen[str] | None = None
+        self._dialogue = threading.Lock()
 
     @property
     def bootstrap(self) -> str:
@@ -228,16 +230,20 @@ class KafkaCluster:
     def _tell(self, do: str, **order: Any) -> dict[str, Any]:
         if self._guard is None or self._guard.stdin is None:
             raise ValueError("the cluster is not running: use it inside its `with` block")
-        self._guard.stdin.write(json.dumps({"do": do, **order}) + "\n")
-        self._guard.stdin.flush()
-        return self._heard()
+        with self._dialogue:  # an order and its answer are one, whichever thread gives it
+            try:
+                self._guard.stdin.write(json.dumps({"do": do, **order}) + "\n")
+                self._guard.stdin.flush()
+            except BrokenPipeError:
+                raise KafkaFailed(_GUARD_GONE) from None
+            return self._heard()
 
     def _heard(self) -> dict[str, Any]:
         assert self._guard is not None
         assert self._guard.stdout is not None
         line = self._guard.stdout.readline()
         if not line:
-            raise KafkaFailed("the brokers' guard process is gone")
+            raise KafkaFailed(_GUARD_GONE)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -290,6 +296,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no orphan servers
+    if wrong := [setting for setting in options.config if "=" not in setting]:
+        parser.error(f"a setting is KEY=VALUE, not {wrong[0]!r}")
     config = dict(setting.split("=", 1) for setting in options.config)
     with KafkaCluster(options.version, options.nodes, config) as kafka:
         ready = {"event": "ready", "bootstrap": kafka.bootstrap, "cluster_id": kafka.cluster_id}

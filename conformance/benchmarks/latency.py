@@ -69,7 +69,7 @@ def produce_to_consume_ms(target: Target) -> float:
 
 
 def _until_waiting(producer: Producer, consumer: Consumer, topic: str) -> None:
-    """Send until something arrives, as the consumer finds the end of the log by itself; then take the rest."""
+    """Send until something arrives, for the consumer finds the end by itself; then take the rest."""
     deadline = time.perf_counter() + ANSWER_TIMEOUT_S
     _produce_one(producer, topic)
     while consumer.poll(0.2) is None:

@@ -96,7 +96,7 @@ class Peer:
     name: str
     serve: Callable[[], contextlib.AbstractContextManager[str]]
     prepare: Callable[[], None] = lambda: None
-    # The mock makes topics when it is asked for their metadata; CreateTopics and DeleteTopics it does not know.
+    # The mock makes a topic when it is asked for its metadata, and knows no CreateTopics or DeleteTopics.
     has_topic_admin: bool = True
 
     @contextlib.contextmanager

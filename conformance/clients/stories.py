@@ -94,6 +94,7 @@ def _acknowledged(acks: Literal["1", "all"]) -> None:
         Make("orders"),
         Produce("orders", ABC, Sending(acks=acks)),
         Produce("orders", records("d"), Sending(acks=acks), into="later"),
+        AwaitEnd("orders", 4),  # acks 1 is an answer before the followers have it, so before it is visible
     )
     def _(scene: Scene) -> None:
         assert scene.values("orders") == [b"a", b"b", b"c", b"d"]

@@ -48,6 +48,7 @@ class Controller:
     def __init__(self, world: World, image: Image) -> None:
         self._world = world
         self.image = image
+        self._first_configs = image.configs
         self._balancing: Timer | None = None
         world.links.attach(CONTROLLER, self)
 
@@ -151,8 +152,8 @@ class Controller:
         self._publish(image, changed)
 
     def clear_configs(self) -> None:
-        """Take back every dynamic override there is."""
-        self._publish(replace(self.image, configs={}), tuple(self.image.topics))
+        """Take back every dynamic override that was made since the cluster began."""
+        self._publish(replace(self.image, configs=self._first_configs), tuple(self.image.topics))
 
     # -- leaders ----------------------------------------------------------------------------------
 

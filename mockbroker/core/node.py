@@ -250,10 +250,10 @@ class Node:
         if old is not None and (topic is None or topic.id != old.id):
             for partition in old.partitions:
                 self._drop(name, partition.index)
-        if topic is None:
             for shard in self.shards.values():
                 if not shard.loading:
                     shard.forget_topic(name)
+        if topic is None:
             return
         config = self.topic_config(name)
         for partition in topic.partitions:

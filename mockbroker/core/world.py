@@ -15,8 +15,9 @@ from mockbroker.core.broker_config import BrokerConfig
 from mockbroker.core.clock import Clock, Timer
 from mockbroker.core.controller import Controller
 from mockbroker.core.groups.attendance import Attendance
+from mockbroker.core.groups.views import Chronicle
 from mockbroker.core.history import History
-from mockbroker.core.image import BrokerImage, Image
+from mockbroker.core.image import BrokerImage, ConfigKind, Image
 from mockbroker.core.links import CONTROLLER, Links
 from mockbroker.core.node import Node
 from mockbroker.core.positions import Positions
@@ -61,6 +62,7 @@ class World:
         self.history = History(self.clock)
         self.positions = Positions()
         self.attendance = Attendance()
+        self.chronicle = Chronicle()
         # Conditions that someone waits for; looked at after every step.
         self.lookouts: list[Callable[[], None]] = []
         self._soon: deque[Callable[[], None]] = deque()
@@ -79,13 +81,23 @@ class World:
         self.controller = Controller(self, self._first_image())
         for node in self.nodes.values():
             node.image = self.controller.image
+            node.config.heed(node.image)
+        self.defaults.heed(self.controller.image)
 
     def _first_image(self) -> Image:
         brokers = {
             id: BrokerImage(id, "localhost", 0, node.rack, 1, False) for id, node in self.nodes.items()
         }
         cluster_id = base64.urlsafe_b64encode(self.new_id()).decode().rstrip("=")
-        return Image(version=1, cluster_id=cluster_id, controller_id=min(brokers), brokers=brokers)
+        # A cluster with eligible leader replicas is formatted with this as its dynamic default (KIP-966).
+        in_sync = {"min.insync.replicas": str(self.defaults[settings.MIN_INSYNC_REPLICAS])}
+        return Image(
+            version=1,
+            cluster_id=cluster_id,
+            controller_id=min(brokers),
+            brokers=brokers,
+            configs={(ConfigKind.BROKER, ""): in_sync},
+        )
 
     # -- steps ------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ Not here: joining a KIP-848 group by the classic protocol.
 from __future__ import annotations
 
 from mockbroker.core import settings
-from mockbroker.core.groups.attendance import hear
 from mockbroker.core.call import Call
+from mockbroker.core.groups.attendance import hear
 from mockbroker.core.groups.coordination import check_group_id
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Reply

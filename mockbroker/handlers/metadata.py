@@ -16,6 +16,7 @@ from mockbroker.core import settings
 from mockbroker.core.image import NO_LEADER, PartitionImage, TopicImage
 from mockbroker.core.naming import fault_of_name
 from mockbroker.core.new_topics import Planner, Wish
+from mockbroker.core.placement import starts
 from mockbroker.handlers.registry import answers
 from mockbroker.handlers.shapes import CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED_FOR, TOPIC_OPERATIONS
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -104,7 +105,7 @@ def _create(call: Call[MetadataRequest], node: Node, names: list[str]) -> None:
     allowed = call.version < 4 or call.body.allow_auto_topic_creation
     if not allowed or not node.config[settings.AUTO_CREATE_TOPICS_ENABLE]:
         return
-    planner = Planner(node.world.controller.image, node.config)
+    planner = Planner(node.world.controller.image, node.config, starts(node.world))
     topics = []
     for name in names:
         # A colliding name, or too few brokers: Kafka creates nothing and says nothing of it here.

@@ -1,4 +1,7 @@
-"""A broker, and the brokers' clock, as a test holds them."""
+"""A broker, and the brokers' clock, as a test holds them.
+
+What befalls a broker is one step of the world.  Does not know when the controller notices; the world does.
+"""
 
 from __future__ import annotations
 

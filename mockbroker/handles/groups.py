@@ -1,4 +1,7 @@
-"""A consumer group, as a test holds it: state, owners and commits, as its coordinator knows them."""
+"""A consumer group, as a test holds it: state, owners and commits, as its coordinator knows them.
+
+Always asks the coordinator of the moment, so a handle survives failovers; a group without one is Dead.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mockbroker.core.groups.attendance import all_synced, who_waits
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
-from mockbroker.core.groups.views import Generation, GroupView, MemberView, generations
+from mockbroker.core.groups.views import Generation, GroupView, MemberView
 from mockbroker.core.usage import UsageError
 from mockbroker.handles.records import TopicPartition
 from mockbroker.waiting import Condition
@@ -147,7 +150,7 @@ class GroupControls:
 
     def history(self) -> list[Generation]:
         """The generations it has been through, oldest first: when, why, and who owned what."""
-        return self._at.do(lambda: list(generations(self._at.world, self.id)))
+        return self._at.do(lambda: list(self._at.world.chronicle.of(self.id)))
 
     # -- what a test may do -----------------------------------------------------------------------
 
@@ -218,7 +221,7 @@ class GroupControls:
     def _unpositioned(self, found: GroupSnapshot) -> list[tuple[TopicPartition, str]]:
         """Partitions whose owner has not fetched them since it got them."""
         world = self._at.world
-        past = generations(world, self.id)
+        past = world.chronicle.of(self.id)
         first_fetch = past[-1].first_fetch if past else 0
         return [
             (place, member.client_id)

@@ -1,4 +1,8 @@
-"""Which partition a key belongs to: the hash that Kafka's own clients use, so that tests and apps agree."""
+"""Which partition a key belongs to: the hash that Kafka's own clients use, so that tests and apps agree.
+
+Knows no topics.  Kafka's sticky choice for records without a key is left out:
+a test wants to know where to look.
+"""
 
 from __future__ import annotations
 

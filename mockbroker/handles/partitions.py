@@ -1,4 +1,8 @@
-"""One partition and its replicas, as a test holds them."""
+"""One partition and its replicas, as a test holds them.
+
+Reads what the controller knows and each broker has;
+changes leaders and holds replicas back by Kafka's own ways.
+"""
 
 from __future__ import annotations
 

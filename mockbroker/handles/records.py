@@ -1,4 +1,7 @@
-"""Records as a test sees them, and how to write some past every client."""
+"""Records as a test sees them, and how much of a log each isolation level shows.
+
+Reads a replica's batches and keeps nothing; decompresses what it must.  Does not know which replica leads.
+"""
 
 from __future__ import annotations
 

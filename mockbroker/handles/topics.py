@@ -1,4 +1,8 @@
-"""A topic and its partitions, as a test holds them."""
+"""A topic and its records, as a test holds them.
+
+Goes past every client, straight to controller and logs, and by Kafka's own rules.  Partitions have a file of
+their own.
+"""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def _send(producer: Producer, topic: str, records: Sequence[Record]) -> list[int
 
 
 def _received(message: Message | None) -> list[Record]:
-    """What one poll gave: a record, nothing, or an event. Errors the client reports are the story's failure."""
+    """What one poll gave: a record, nothing, or an event. A reported error is the story's failure."""
     if message is None:
         return []
     if (error := message.error()) is not None:
@@ -251,7 +251,9 @@ def _received(message: Message | None) -> list[Record]:
             return []
         raise KafkaException(error)
     _, timestamp_ms = message.timestamp()
-    headers = tuple((name, _as_bytes(value)) for name, value in message.headers() or ())
+    # The stubs have headers as anything a sender may give; received, they are pairs.
+    pairs: Any = message.headers() or ()
+    headers = tuple((name, _as_bytes(value)) for name, value in pairs)
     value, key = message.value(), message.key()
     return [
         Record(_as_bytes(value), _as_bytes(key), headers, message.partition(), timestamp_ms, message.offset())

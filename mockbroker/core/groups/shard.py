@@ -23,7 +23,7 @@ from mockbroker.core.groups.records import (
     encode_record,
     parse_record,
 )
-from mockbroker.core.groups.views import GroupView, generation_of, generations, view
+from mockbroker.core.groups.views import GroupView, generation_of, view
 from mockbroker.core.shard import Shard
 from mockbroker.core.usage import UsageError
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -95,7 +95,7 @@ class GroupShard(Shard):
     def note_generation(self, group: ClassicGroup) -> None:
         """A generation begins to work: remember it for people."""
         entry = generation_of(group, self.clock.now, self.node.id, self.node.world.positions.count)
-        generations(self.node.world, group.id).append(entry)
+        self.node.world.chronicle.of(group.id).append(entry)
 
     # -- writing and replaying --------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from mockbroker.core.groups.consumer_protocol import parse_assignment, parse_subscription
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.classic import ClassicGroup
     from mockbroker.core.groups.member import Member
     from mockbroker.core.groups.records import OffsetCommitted
-    from mockbroker.core.world import World
 
 # Enough for any story that a person follows; a churning group must not fill the memory.
 GENERATIONS_MAX = 256
@@ -120,14 +118,18 @@ def generation_of(group: ClassicGroup, at_ms: int, coordinator: int, first_fetch
     return Generation(group.generation, at_ms, coordinator, group.reason, members, first_fetch)
 
 
-_chronicles: WeakKeyDictionary[World, dict[str, deque[Generation]]] = WeakKeyDictionary()
+class Chronicle:
+    """The newest generations of every group of a cluster, whoever coordinated them."""
 
+    __slots__ = ("_by_group",)
 
-def generations(world: World, group_id: str) -> deque[Generation]:
-    """The newest generations of a group, oldest first, whoever coordinated them."""
-    return _chronicles.setdefault(world, {}).setdefault(group_id, deque(maxlen=GENERATIONS_MAX))
+    def __init__(self) -> None:
+        self._by_group: dict[str, deque[Generation]] = {}
 
+    def of(self, group_id: str) -> deque[Generation]:
+        """Those of one group, oldest first."""
+        return self._by_group.setdefault(group_id, deque(maxlen=GENERATIONS_MAX))
 
-def forget_generations(world: World) -> None:
-    """Begin the groups' story anew, as a cluster that is wiped does."""
-    _chronicles.pop(world, None)
+    def forget(self) -> None:
+        """Begin anew: the cluster was wiped."""
+        self._by_group.clear()

@@ -198,6 +198,13 @@ class Desk:
         """What OffsetFetch tells of one partition."""
         return self.fetched(index, topic=topic, group=group).committed_offset
 
+    def progress(self, partitions: int, *, topic: str = TOPIC, group: str = GROUP) -> list[int]:
+        """The same of the first partitions, in order."""
+        asked = OffsetFetchGroupTopic(name=topic, partition_indexes=list(range(partitions)))
+        wanted = OffsetFetchRequest(groups=[OffsetFetchGroup(group_id=group, topics=[asked])])
+        answer = self.ask(wanted, 9, node=self.coordinator(group)).answer
+        return [part.committed_offset for part in answer.groups[0].topics[0].partitions]
+
     def fetched(self, index: int = 0, *, topic: str = TOPIC, group: str = GROUP) -> FetchedGroupOffset:
         asked = OffsetFetchGroupTopic(name=topic, partition_indexes=[index])
         wanted = OffsetFetchGroup(group_id=group, topics=[asked])

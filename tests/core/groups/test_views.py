@@ -1,4 +1,4 @@
-from mockbroker.core.groups.views import GENERATIONS_MAX, generations
+from mockbroker.core.groups.views import GENERATIONS_MAX
 from tests.core.groups.desk import GROUP, TOPIC, Client, Desk, stable
 
 
@@ -53,7 +53,7 @@ def test_the_generations_of_a_group_are_remembered_across_failovers() -> None:
     b.join()
     b.sync({b.member_id: b""})
     b.leave()
-    told = list(generations(desk.world, GROUP))
+    told = list(desk.world.chronicle.of(GROUP))
     assert [(g.generation, g.reason) for g in told] == [
         (2, f"{b.member_id} joined"),
         (3, f"{a.member_id} left"),
@@ -72,7 +72,7 @@ def test_the_memory_of_generations_is_bounded() -> None:
     for _ in range(GENERATIONS_MAX + 1):
         a.join()
         a.sync({a.member_id: b""})
-    told = generations(desk.world, GROUP)
+    told = desk.world.chronicle.of(GROUP)
     assert (len(told), told[-1].generation) == (GENERATIONS_MAX, a.generation)
 
 

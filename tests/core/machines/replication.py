@@ -28,8 +28,10 @@ class Known:
     written: dict[tuple[int, int], bytes] = field(default_factory=dict)
     leaders: dict[int, int] = field(default_factory=dict)
     leader_epoch: int = -1
-    # The last batch that any leader called committed, and the highest offset up to which records were deleted.
+    # The last batch that any leader called committed.
     committed: Batch | None = None
+    # Whether records were ever asked to be deleted, and the highest log start seen since.
+    deleting: bool = False
     deleted: int = 0
     # Whether somebody was elected who need not have every committed record: then losing them is no surprise.
     unclean: bool = False
@@ -59,7 +61,9 @@ class Witness:
         return True
 
     def _judge_change(self, known: Known, old: PartitionImage, new: PartitionImage) -> None:
-        assert new.partition_epoch > old.partition_epoch, f"a change without a new partition epoch: {old}, {new}"
+        assert new.partition_epoch > old.partition_epoch, (
+            f"a change without a new partition epoch: {old}, {new}"
+        )
         assert new.leader_epoch >= old.leader_epoch, f"the leader epoch went back: {old}, {new}"
         if new.leader == old.leader:
             return
@@ -70,11 +74,22 @@ class Witness:
             assert self.unclean_allowed, f"an unclean election that nobody allowed: {old}, {new}"
             known.unclean = True
 
+    def _check_in_sync(self, place: Place) -> None:
+        """The dead are in sync with nobody."""
+        image = self._world.controller.image
+        partition = image.partition(*place)
+        assert partition is not None
+        dead = [id for id in (*partition.isr, partition.leader) if id != NO_LEADER and not image.alive(id)]
+        assert not dead, f"fenced and still counted on: {dead} in {partition}"
+
     # -- what brokers hold ------------------------------------------------------------------------------
 
     def check(self) -> None:
         """Everything that holds after every step."""
         for place, known in self.known.items():
+            known.deleted = max([known.deleted, *(replica.log.start for replica in self._replicas(place))])
+            assert known.deleting or not known.deleted, f"{place} starts at {known.deleted}, and nothing was deleted"
+            self._check_in_sync(place)
             replicas = list(self._replicas(place))
             for replica in replicas:
                 check_log(replica)
@@ -104,7 +119,9 @@ class Witness:
     @staticmethod
     def _check_leader(known: Known, replica: Replica) -> None:
         leader = known.leaders.setdefault(replica.leader_epoch, replica.broker.id)
-        assert leader == replica.broker.id, f"two leaders in epoch {replica.leader_epoch}: {leader} and {replica!r}"
+        assert leader == replica.broker.id, (
+            f"two leaders in epoch {replica.leader_epoch}: {leader} and {replica!r}"
+        )
         assert replica.log.epochs.latest == replica.leader_epoch, f"a leader without its epoch: {replica!r}"
         newest = None
         for batch in replica.log.batches:
@@ -117,7 +134,7 @@ class Witness:
 
     def _check_completeness(self, place: Place, known: Known) -> None:
         """Whoever may be elected cleanly has every committed record."""
-        partition = self._world.controller.image.partition(*place)
+        partition = self._image.partition(*place)
         assert partition is not None
         if (newest := known.committed) is None or newest.last_offset < known.deleted:
             return
@@ -125,14 +142,16 @@ class Witness:
             log = self._world.nodes[id].replicas[place].log
             found = log.read(newest.base_offset, newest.last_offset + 1, 0, at_least_one=True)
             have = bool(found) and found[0].data == newest.data
-            assert have, f"{id} may lead {place} but lacks what was committed at {newest.base_offset}: {partition}"
+            assert have, (
+                f"{id} may lead {place} but lacks what was committed at {newest.base_offset}: {partition}"
+            )
 
     # -- what is true in the end ------------------------------------------------------------------------
 
     def check_repaired(self) -> None:
         """Everything works again and all is quiet: all copies are one."""
         self.check()
-        for place in self.known:
+        for place, known in self.known.items():
             partition = self._world.controller.image.partition(*place)
             assert partition is not None
             assert partition.leader != NO_LEADER, f"everybody is there and nobody leads {place}: {partition}"
@@ -142,10 +161,13 @@ class Witness:
             assert leader.high_watermark == leader.log.end, f"{leader!r} holds records back"
             stored = [bytes(batch.data) for batch in leader.log.batches]
             for replica in self._replicas(place):
+                # A deletion that its leader did not live to pass on leaves copies that begin at different offsets.
+                starts = (leader.log.start, replica.log.start, known.deleted)
+                assert sorted(starts) == list(starts), f"{replica!r} begins at {starts}: leader, copy, last deletion"
                 copy = [bytes(batch.data) for batch in replica.log.batches]
-                assert copy == stored, f"{replica!r} is another log than the leader's"
-                ends = (replica.log.start, replica.log.end, replica.high_watermark)
-                expected = (leader.log.start, leader.log.end, leader.high_watermark)
+                assert copy == stored[len(stored) - len(copy) :], f"{replica!r} is another log than the leader's"
+                ends = (replica.log.end, replica.high_watermark)
+                expected = (leader.log.end, leader.high_watermark)
                 assert ends == expected, f"{replica!r}: {ends} is not the leader's {expected}"
                 assert replica.leader_epoch == leader.leader_epoch, f"{replica!r} is in another epoch"
 
@@ -157,13 +179,17 @@ def check_log(replica: Replica) -> None:
     epoch = -1
     sequences: set[tuple[int, int, int]] = set()
     for at, batch in enumerate(log.batches):
-        begins = batch.base_offset <= following <= batch.last_offset if at == 0 else batch.base_offset == following
+        begins = (
+            batch.base_offset <= following <= batch.last_offset if at == 0 else batch.base_offset == following
+        )
         assert begins, f"a hole or an overlap at {following} in {replica!r}"
         following = batch.last_offset + 1
         assert batch.leader_epoch >= epoch, f"an epoch went back at {batch.base_offset} in {replica!r}"
         epoch = batch.leader_epoch
         of_table = log.epochs.at(max(batch.base_offset, log.start))
-        assert of_table == epoch, f"epoch {epoch} at {batch.base_offset} is {of_table} in the table of {replica!r}"
+        assert of_table == epoch, (
+            f"epoch {epoch} at {batch.base_offset} is {of_table} in the table of {replica!r}"
+        )
         if batch.producer_id >= 0:
             sent = (batch.producer_id, batch.producer_epoch, batch.base_sequence)
             assert sent not in sequences, f"{sent} twice in {replica!r}"

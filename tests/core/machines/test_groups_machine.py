@@ -1,13 +1,9 @@
+"""The group machine, run; its rules and what must hold are told in groups.py beside this file."""
+
 from hypothesis import settings
 
 from tests.core.machines.groups import GroupMachine
 
-
-class TestAGroupOfConsumers(GroupMachine.TestCase):
-    """See tests/core/machines/groups.py for the rules and what must hold."""
-
-    # The soak profile asks for more, and for longer runs.
-    settings = settings(
-        max_examples=max(500, settings().max_examples if settings().max_examples > 100 else 0),
-        stateful_step_count=settings().stateful_step_count,
-    )
+TestAGroupOfConsumers = GroupMachine.TestCase
+# Hypothesis' own default is 100 examples; a profile that asks for more than this, such as soak, is heeded.
+TestAGroupOfConsumers.settings = settings(max_examples=max(500, settings().max_examples))

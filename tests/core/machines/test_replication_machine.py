@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mockbroker.conversation import Conversation
 from mockbroker.core.call import Call, Peer
@@ -53,7 +53,16 @@ LONG_MS = 40_000
 brokers = st.integers(min_value=1, max_value=5)
 places = st.sampled_from(PLACES)
 noticed_in = st.sampled_from([0, 0, SESSION_MS])
-VERDICTS_OPEN = (ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+NO_ELECTION = (
+    ErrorCode.ELECTION_NOT_NEEDED,
+    ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE,
+    ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+)
+VERDICTS_OPEN = (
+    ErrorCode.REQUEST_TIMED_OUT,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+)
 
 
 @dataclass(slots=True)
@@ -88,6 +97,11 @@ class Stream:
     offsets: dict[int, int] = field(default_factory=dict)
     # Whether something of it may have been lost, so that brokers may know less than was acknowledged.
     careless: bool = False
+
+    def begin_anew(self) -> None:
+        """A new epoch, from sequence 0; what became of the last batch stays open."""
+        self.epoch, self.sequence, self.unsettled = self.epoch + 1, 0, None
+        self.offsets.clear()
 
 
 class Replication(RuleBasedStateMachine):
@@ -161,25 +175,43 @@ class Replication(RuleBasedStateMachine):
 
     # -- clients ----------------------------------------------------------------------------------
 
-    @rule(place=places, acks=st.sampled_from([-1, -1, 1, 0]), count=st.integers(1, 3))
-    def produce(self, place: Place, acks: int, count: int) -> None:
-        self.value += 1
-        values = [b"%d-%d" % (self.value, n) for n in range(count)]
-        self.send(place, self.leader(place), batch_of(*values), acks)
+    @rule(
+        batches_of=st.lists(
+            st.tuples(places, st.sampled_from([-1, -1, 1, 0]), st.integers(1, 2)), min_size=1, max_size=3
+        )
+    )
+    def produce(self, batches_of: list[tuple[Place, int, int]]) -> None:
+        for place, acks, count in batches_of:
+            self.value += 1
+            self.send(place, self.leader(place), batch_of(*[b"%d" % self.value] * count), acks)
 
-    @rule(place=places, wish=brokers)
-    def produce_to_anyone(self, place: Place, wish: int) -> None:
+    @rule(place=places, wish=brokers, acks=st.sampled_from([-1, 1]))
+    def produce_to_anyone(self, place: Place, wish: int, acks: int) -> None:
         """Clients are slow to learn who leads, and a deposed leader may not know either."""
         self.value += 1
-        self.send(place, self.broker(wish), batch_of(b"%d" % self.value), 1 + -2 * (self.value % 2))
+        self.send(place, self.broker(wish), batch_of(b"%d" % self.value), acks)
 
-    @rule(place=places, producer=st.integers(1, 2), lost=st.booleans(), acks=st.sampled_from([-1, -1, -1, 1]))
-    def produce_idempotently(self, place: Place, producer: int, lost: bool, acks: int) -> None:
+    @rule(
+        place=places,
+        producer=st.integers(1, 2),
+        lost=st.lists(st.booleans(), min_size=1, max_size=3),
+        acks=st.sampled_from([-1, -1, -1, 1]),
+        anew=st.sampled_from([False, False, False, True]),
+    )
+    def produce_idempotently(
+        self, place: Place, producer: int, lost: list[bool], acks: int, *, anew: bool
+    ) -> None:
         """Send the next batch, or again the one whose answer has not come; `lost`: this answer will not."""
         stream = self.streams.setdefault((producer, place), Stream(producer))
+        if anew:
+            stream.begin_anew()
+        for lose in lost:
+            self.produce_next(place, stream, acks, lose=lose)
+
+    def produce_next(self, place: Place, stream: Stream, acks: int, *, lose: bool) -> None:
         if stream.unsettled is None:
             self.value += 1
-            batch = batch_of(b"%d" % self.value, producer=(producer, stream.epoch, stream.sequence))
+            batch = batch_of(b"%d" % self.value, producer=(stream.producer_id, stream.epoch, stream.sequence))
         else:
             batch, acks = stream.unsettled.batch, stream.unsettled.acks
         stream.careless |= acks != -1
@@ -191,24 +223,27 @@ class Replication(RuleBasedStateMachine):
         if answer.error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
             assert careless, "a gap in what was acknowledged one after the other"
             # What Java's producer does: a new epoch, from the start.
-            stream.epoch, stream.sequence, stream.unsettled = stream.epoch + 1, 0, None
-            stream.offsets.clear()
+            stream.begin_anew()
             return
         assert answer.error_code != ErrorCode.INVALID_PRODUCER_EPOCH, "nobody else has that producer id"
         if answer.error_code == ErrorCode.NONE:
             offset = stream.offsets.setdefault(batch.base_sequence, answer.base_offset)
-            assert careless or offset == answer.base_offset, f"acknowledged at {offset}, then at {answer.base_offset}"
-            if not lost:
+            assert careless or offset == answer.base_offset, (
+                f"acknowledged at {offset} and at {answer.base_offset}"
+            )
+            if not lose:
                 stream.sequence, stream.unsettled = stream.sequence + 1, None
 
-    @rule(place=places, wish=brokers, offset=st.integers(0, 12), isolation=st.integers(0, 1), version=st.sampled_from([10, 12]))
-    def fetch(self, place: Place, wish: int, offset: int, isolation: int, version: int) -> None:
-        self.read(place, self.broker(wish), offset, isolation, version)
-
-    @rule(place=places, isolation=st.integers(0, 1))
-    def fetch_from_the_leader(self, place: Place, isolation: int) -> None:
-        leader = self.leader(place)
-        self.read(place, leader, self.world.nodes[leader].replicas[place].log.start, isolation, 12)
+    @rule(
+        place=places,
+        wish=st.none() | brokers,
+        offset=st.integers(0, 12),
+        isolation=st.integers(0, 1),
+        version=st.sampled_from([12, 10]),
+    )
+    def fetch(self, place: Place, wish: int | None, offset: int, isolation: int, version: int) -> None:
+        broker = self.leader(place) if wish is None else self.broker(wish)
+        self.read(place, broker, offset, isolation, version)
 
     def read(self, place: Place, broker: int, offset: int, isolation: int, version: int) -> None:
         reply = self.ask_for_records(place, broker, offset, isolation, version)
@@ -237,7 +272,9 @@ class Replication(RuleBasedStateMachine):
             partition_max_bytes=2**20,
             current_leader_epoch=more.pop("leader_epoch", -1),
         )
-        body = FetchRequest(isolation_level=isolation, topics=[FetchTopic(topic=place[0], partitions=[part])], **more)
+        body = FetchRequest(
+            isolation_level=isolation, topics=[FetchTopic(topic=place[0], partitions=[part])], **more
+        )
         return self.ask(broker, Api.FETCH, version, body)
 
     @rule(place=places, wish=brokers, off=st.sampled_from([-1, 1]))
@@ -284,46 +321,37 @@ class Replication(RuleBasedStateMachine):
         body = DeleteRecordsRequest(
             topics=[DeleteRecordsTopic(name=place[0], partitions=[part])], timeout_ms=PATIENCE_MS
         )
+        self.witness.known[place].deleting = True
         before = self.world.nodes[leader].replicas[place].log.start
         self.ask(leader, Api.DELETE_RECORDS, 2, body)
-        start = self.world.nodes[leader].replicas[place].log.start
-        assert start >= before
-        known = self.witness.known[place]
-        known.deleted = max(known.deleted, start)
+        assert self.world.nodes[leader].replicas[place].log.start >= before
 
     # -- brokers ----------------------------------------------------------------------------------
 
     @rule(wish=brokers, noticed_ms=noticed_in)
-    def crash(self, wish: int, noticed_ms: int) -> None:
+    def crash_or_restart(self, wish: int, noticed_ms: int) -> None:
         if self.world.nodes[self.broker(wish)].up:
             self.world.crash(self.broker(wish), noticed_ms)
-
-    @rule(wish=brokers)
-    def restart(self, wish: int) -> None:
-        if not self.world.nodes[self.broker(wish)].up:
+        else:
             self.world.restart(self.broker(wish))
 
     @rule(wish=brokers, noticed_ms=noticed_in)
-    def pause(self, wish: int, noticed_ms: int) -> None:
+    def pause_or_resume(self, wish: int, noticed_ms: int) -> None:
         node = self.world.nodes[self.broker(wish)]
-        if node.up and not node.paused:
+        if node.paused:
+            self.world.resume(node.id)
+        elif node.up:
             self.world.pause(node.id, noticed_ms)
 
-    @rule(wish=brokers)
-    def resume(self, wish: int) -> None:
-        if self.world.nodes[self.broker(wish)].paused:
-            self.world.resume(self.broker(wish))
-
     @rule(wish=brokers, noticed_ms=noticed_in)
-    def isolate(self, wish: int, noticed_ms: int) -> None:
-        self.isolated.add(self.broker(wish))
-        self.world.isolate(self.broker(wish), noticed_ms)
-
-    @rule(wish=brokers)
-    def heal(self, wish: int) -> None:
-        if self.broker(wish) in self.isolated:
-            self.isolated.discard(self.broker(wish))
-            self.world.heal(self.broker(wish))
+    def isolate_or_heal(self, wish: int, noticed_ms: int) -> None:
+        broker = self.broker(wish)
+        if broker in self.isolated:
+            self.isolated.discard(broker)
+            self.world.heal(broker)
+        else:
+            self.isolated.add(broker)
+            self.world.isolate(broker, noticed_ms)
 
     @rule(one=brokers, other=st.integers(CONTROLLER, 5), delay_ms=st.sampled_from([0, 3, 40, 700]))
     def slow(self, one: int, other: int, delay_ms: int) -> None:
@@ -331,14 +359,13 @@ class Replication(RuleBasedStateMachine):
         if end != self.broker(one):
             self.world.links.slow(self.broker(one), end, delay_ms)
 
-    @rule(place=places, wish=brokers)
-    def freeze(self, place: Place, wish: int) -> None:
-        if replica := self.world.nodes[self.broker(wish)].replicas.get(place):
+    @rule(place=places, wish=brokers, lag=st.none() | st.sampled_from([0, 0, 2]))
+    def copy(self, place: Place, wish: int, lag: int | None) -> None:
+        """Let one copy stand still, keep up, or stay behind by so many records."""
+        if lag is not None:
+            self.let_copy(place, self.broker(wish), lag)
+        elif replica := self.world.nodes[self.broker(wish)].replicas.get(place):
             replica.frozen = True
-
-    @rule(place=places, wish=brokers, lag=st.sampled_from([0, 0, 2]))
-    def copy_on(self, place: Place, wish: int, lag: int) -> None:
-        self.let_copy(place, self.broker(wish), lag)
 
     def let_copy(self, place: Place, broker: int, lag: int) -> None:
         node = self.world.nodes[broker]
@@ -351,29 +378,19 @@ class Replication(RuleBasedStateMachine):
 
     # -- the controller -----------------------------------------------------------------------------
 
-    @rule(place=places)
-    def elect_preferred(self, place: Place) -> None:
+    @rule(place=places, wish=st.none() | brokers)
+    def elect(self, place: Place, wish: int | None) -> None:
+        """The preferred leader, another one in sync, or anyone where nobody leads and that is allowed."""
+        controller = self.world.controller
         try:
-            self.world.controller.elect_preferred(*place)
+            if wish is not None:
+                controller.move_leader(*place, self.broker(wish), unclean=False)
+            elif self.witness.unclean_allowed:
+                controller.elect_unclean(*place)
+            else:
+                controller.elect_preferred(*place)
         except KafkaError as refused:
-            assert refused.code in {ErrorCode.ELECTION_NOT_NEEDED, ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE}
-        self.world.settle()
-
-    @rule(place=places, wish=brokers)
-    def move_leader(self, place: Place, wish: int) -> None:
-        try:
-            self.world.controller.move_leader(*place, self.broker(wish), unclean=False)
-        except KafkaError as refused:
-            assert refused.code == ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
-        self.world.settle()
-
-    @precondition(lambda self: self.witness.unclean_allowed)
-    @rule(place=places)
-    def elect_uncleanly(self, place: Place) -> None:
-        try:
-            self.world.controller.elect_unclean(*place)
-        except KafkaError as refused:
-            assert refused.code in {ErrorCode.ELECTION_NOT_NEEDED, ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE}
+            assert refused.code in NO_ELECTION
         self.world.settle()
 
     @rule(min_in_sync=st.integers(1, 3), unclean=st.integers(0, 3))
@@ -425,10 +442,12 @@ class Replication(RuleBasedStateMachine):
             for other in [CONTROLLER, *ids]:
                 if one != other:
                     self.world.links.slow(one, other, 0)
-        for id in ids:
-            self.restart(id)
-            self.resume(id)
-            self.heal(id)
+        for id, node in self.world.nodes.items():
+            if not node.up:
+                self.world.restart(id)
+            if node.paused:
+                self.world.resume(id)
+            self.world.heal(id)
         self.configure_for_the_end()
         self.world.clock.advance(LONG_MS)
         for place in PLACES:

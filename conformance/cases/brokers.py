@@ -1,0 +1,168 @@
+"""The brokers that a case is put to: mockbroker, or a real Kafka, behind one short interface.
+
+A plan says how many nodes there are and with which settings, by Kafka's names; both get the same.  Time is
+the difference: on a real broker one waits for it, mockbroker's clock is moved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from conformance.against_kafka.launch import KafkaCluster
+
+if TYPE_CHECKING:
+    from mockbroker import Cluster
+
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A cluster that cases are played on."""
+
+    name: str
+    nodes: int
+    config: dict[str, int | str | bool]
+    racks: tuple[str, ...] = ()
+
+
+# The default of fifty offsets partitions stays, for cases ask where a group lives.
+_COMMON: dict[str, int | str | bool] = {"offsets.topic.num.partitions": 50}
+
+ONE = Plan("one", 1, _COMMON | {"group.initial.rebalance.delay.ms": 0, "num.partitions": 1})
+# One node again, on which limits are reached soon and clients may create nothing.
+TIGHT = Plan(
+    "tight",
+    1,
+    _COMMON
+    | {
+        "group.initial.rebalance.delay.ms": 3000,
+        "group.max.size": 2,
+        "auto.create.topics.enable": False,
+        "producer.id.expiration.ms": 3000,
+        "producer.id.expiration.check.interval.ms": 500,
+        "offsets.retention.minutes": 1,
+        "offsets.retention.check.interval.ms": 2000,
+    },
+)
+THREE = Plan(
+    "three",
+    3,
+    {
+        "group.initial.rebalance.delay.ms": 0,
+        "offsets.topic.num.partitions": 5,
+        "default.replication.factor": 3,
+        "min.insync.replicas": 2,
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 300,
+        "replica.lag.time.max.ms": 3000,
+        "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    },
+    racks=("r1", "r2", "r3"),
+)
+PLANS = {plan.name: plan for plan in (ONE, TIGHT, THREE)}
+
+
+class Brokers(Protocol):
+    """What a case may do to brokers, beside talking to them."""
+
+    plan: Plan
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Where a node listens."""
+
+    def let_pass(self, milliseconds: int) -> None:
+        """Let that much of the brokers' time pass."""
+
+    def crash(self, node: int) -> None:
+        """Kill a node: nothing flushed, nobody told."""
+
+    def restart(self, node: int) -> None:
+        """Start a killed node with the logs that it had."""
+
+    def pause(self, node: int) -> None:
+        """Let a node stand still with its sockets open."""
+
+    def resume(self, node: int) -> None:
+        """Let it go on."""
+
+
+def until(brokers: Brokers, true: Callable[[], bool], what: str) -> None:
+    """Let time pass in small pieces until something is true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S} s for: {what}"
+        brokers.let_pass(100)
+
+
+class MockBrokers:
+    """A mockbroker cluster of this process."""
+
+    def __init__(self, plan: Plan, cluster: Cluster) -> None:
+        self.plan, self._cluster = plan, cluster
+
+    def address(self, node: int) -> tuple[str, int]:
+        host, _, port = self._cluster.broker(node).address.rpartition(":")
+        return host, int(port)
+
+    def let_pass(self, milliseconds: int) -> None:
+        # Members are kept alive by nobody: a case that wants one alive lets it send its heartbeats.
+        self._cluster.clock.advance(milliseconds / 1_000, keep_alive=False)
+
+    def crash(self, node: int) -> None:
+        self._cluster.broker(node).crash()
+
+    def restart(self, node: int) -> None:
+        self._cluster.broker(node).restart()
+
+    def pause(self, node: int) -> None:
+        self._cluster.broker(node).pause()
+
+    def resume(self, node: int) -> None:
+        self._cluster.broker(node).resume()
+
+
+class RealBrokers:
+    """A real Kafka that this run has started."""
+
+    def __init__(self, plan: Plan, kafka: KafkaCluster) -> None:
+        self.plan, self._kafka = plan, kafka
+
+    def address(self, node: int) -> tuple[str, int]:
+        return "127.0.0.1", self._kafka.ports[node]
+
+    def let_pass(self, milliseconds: int) -> None:
+        time.sleep(milliseconds / 1_000)
+
+    def crash(self, node: int) -> None:
+        self._kafka.crash(node)
+
+    def restart(self, node: int) -> None:
+        self._kafka.restart(node)
+
+    def pause(self, node: int) -> None:
+        self._kafka.pause(node)
+
+    def resume(self, node: int) -> None:
+        self._kafka.resume(node)
+
+
+@contextmanager
+def mock_brokers(plan: Plan) -> Iterator[MockBrokers]:
+    """Start mockbroker with Kafka's own defaults.  A bug that a request meets fails the case."""
+    from mockbroker import Cluster  # who records a real Kafka needs no mockbroker at all
+
+    with Cluster(brokers=plan.nodes, racks=plan.racks, config=plan.config, defaults="kafka") as cluster:
+        yield MockBrokers(plan, cluster)
+
+
+@contextmanager
+def real_brokers(plan: Plan, version: str) -> Iterator[RealBrokers]:
+    """Start a Kafka of this release."""
+    racks = dict(enumerate(plan.racks, start=1))
+    with KafkaCluster(version, plan.nodes, plan.config, racks) as kafka:
+        yield RealBrokers(plan, kafka)

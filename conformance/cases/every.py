@@ -1,0 +1,9 @@
+"""Imports every area, so that all cases are on the list."""
+
+from conformance.cases import (
+    a_protocol,
+    b_metadata,
+    c_produce,
+)
+
+__all__ = ["a_protocol", "b_metadata", "c_produce"]
