@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.cluster import Cluster
+from mockbroker.handles.groups import coordinator_shard
 from mockbroker.telling import Teller
 from mockbroker.waiting import Condition, WaitTimeout
 
 if TYPE_CHECKING:
-    from mockbroker.core.world import World
+    from mockbroker.core.groups.views import GroupView
     from mockbroker.handles.groups import GroupSnapshot
 
 TOPIC, GROUP, PARTITIONS = "orders", "billing", 6
@@ -129,18 +130,20 @@ class Story:
 
     def _crash_when_joined(self, coordinator: int) -> Condition[bool]:
         """Crash the coordinator in the very step in which the last member joins."""
-        world, group = self._cluster.world, self._group
+        world = self._cluster.world
+
+        def group() -> GroupView | None:
+            shard = coordinator_shard(world, GROUP)
+            return None if shard is None else shard.view(GROUP)
 
         def look() -> bool | None:
-            snapshot = group._snapshot()  # noqa: SLF001 - looked at in the brokers' thread
-            if snapshot.state != "CompletingRebalance" or len(snapshot.members) < 3:
+            seen = group()
+            if seen is None or seen.state != "CompletingRebalance" or len(seen.members) < 3:
                 return None
-            world.soon(lambda: _crash(world, coordinator))
+            world.crash(coordinator)
             return True
 
-        return Condition(
-            "all three members to have joined", look, lambda: f"{GROUP} is {group._snapshot().state}"
-        )  # noqa: SLF001 - see above
+        return Condition("all three members to have joined", look, lambda: f"{GROUP} is {group()}")
 
     def _a_leader_dies(self) -> None:
         self._tell.chapter("A partition leader dies under load")
@@ -285,10 +288,6 @@ class Story:
             for member in sorted(snapshot.members, key=lambda m: m.client_id)
         ]
         self._tell.say(f"{GROUP} is stable in generation {snapshot.generation}: " + ", ".join(shares), "good")
-
-
-def _crash(world: World, broker: int) -> None:
-    world.crash(broker)
 
 
 def _listed(numbers: Sequence[int]) -> str:

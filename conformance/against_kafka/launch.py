@@ -46,14 +46,21 @@ class KafkaFailed(RuntimeError):
 
 
 class KafkaCluster:
-    """A running Kafka, as a context manager. `config` is laid over every node's server.properties."""
+    """A running Kafka, as a context manager. `config` is laid over every node's server.properties.
+
+    `racks`: where nodes stand, by id.
+    """
 
     def __init__(
-        self, version: str = "4.4.0", nodes: int = 1, config: Mapping[str, str | int | bool] | None = None
+        self,
+        version: str = "4.4.0",
+        nodes: int = 1,
+        config: Mapping[str, str | int | bool] | None = None,
+        racks: Mapping[int, str] | None = None,
     ) -> None:
         if nodes < 1:
             raise ValueError(f"a cluster has at least one node, not {nodes}")
-        self.version, self.config = version, dict(config or {})
+        self.version, self.config, self.racks = version, dict(config or {}), dict(racks or {})
         self.node_ids = tuple(range(1, nodes + 1))
         self.cluster_id = _new_cluster_id()
         self.ports: dict[int, int] = {}
@@ -225,6 +232,8 @@ class KafkaCluster:
                 "share.coordinator.state.topic.replication.factor": copies,
                 "share.coordinator.state.topic.min.isr": min(2, copies),
             }
+        if node_id in self.racks:
+            settings["broker.rack"] = self.racks[node_id]
         return {key: _as_property(value) for key, value in (settings | self.config).items()}
 
     def _tell(self, do: str, **order: Any) -> dict[str, Any]:

@@ -66,15 +66,18 @@ def save(version: str, transcripts: dict[str, Transcript]) -> None:
         (folder / f"{area}.jsonl").write_text("".join(lines))
 
 
-def differences(recorded: Transcript, heard: Transcript) -> list[Difference]:
-    """Every place where a transcript differs from the recorded one."""
+def differences(recorded: Transcript, heard: Transcript, *, every_api: bool = False) -> list[Difference]:
+    """Every place where a transcript differs from the recorded one.
+
+    `every_api`: what was heard is a real broker's, so it must have all APIs.
+    """
     heard = json.loads(json.dumps(heard))  # tuples and lists are one, as in the record
     found: list[Difference] = []
     for step in range(max(len(recorded), len(heard))):
         ours = heard[step] if step < len(heard) else ABSENT
         theirs = recorded[step] if step < len(recorded) else ABSENT
         asked = next(str(each["asked"]) for each in (theirs, ours) if isinstance(each, dict))
-        if asked.startswith("ApiVersions"):
+        if asked.startswith("ApiVersions") and not every_api:
             theirs = _served_here(theirs, ours)
         found += [Difference(step + 1, asked, at, a, b) for at, a, b in _places("", theirs, ours)]
     return found
@@ -85,11 +88,16 @@ def _served_here(recorded: Any, heard: Any) -> Any:
     if not (isinstance(recorded, dict) and isinstance(heard, dict)):
         return recorded
     answer = dict(recorded["answer"])
-    for field, key in (("api_keys", "api_key"), ("supported_features", "name"), ("finalized_features", "name")):
-        have = {entry[key] for entry in heard["answer"].get(field, ())}
+    for field in ("api_keys", "supported_features", "finalized_features"):
+        have = {_what(entry) for entry in heard["answer"].get(field, ())}
         if field in answer:
-            answer[field] = [entry for entry in answer[field] if entry[key] in have]
+            answer[field] = [entry for entry in answer[field] if _what(entry) in have]
     return recorded | {"answer": answer}
+
+
+def _what(entry: Any) -> str:
+    """Which API or feature an entry is about."""
+    return str(entry["name"] if isinstance(entry, dict) else entry.partition(":")[0])
 
 
 def _places(at: str, recorded: Any, heard: Any) -> Iterator[tuple[str, Any, Any]]:

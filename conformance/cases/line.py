@@ -65,6 +65,13 @@ class Line:
         self._asked.append(_Asked(api, version, self._correlation_id, aloud, version))
         return data
 
+    def ask_packed(self, api: str, version: int, data: bytes) -> Answer:
+        """Send a request that was put together by hand, header and all, as the first of this connection."""
+        self._correlation_id += 1
+        self._asked.append(_Asked(api, version, self._correlation_id, aloud=True, read_as=version))
+        self.write(frame(data))
+        return self.hear()
+
     def send_raw(self, api: str, version: int, body: bytes, *, flexible: bool, read_as: int) -> None:
         """Send a body that kio cannot write; the answer is read as that of version `read_as`."""
         self._correlation_id += 1

@@ -78,7 +78,12 @@ class Symbols:
 
     def _value(self, api: str, field: str, value: Any) -> Any:
         if isinstance(value, dict):
+            if field == "api" and value.keys() == {"api_key", "min_version", "max_version"}:
+                return "{api_key}: {min_version}-{max_version}".format(**value)
             return {name: self._value(api, name, inner) for name, inner in value.items()}
+        if field == "api_keys":
+            # One line would be three pages; nothing is lost, not even the order.
+            return [self._value(api, "api", each) for each in value]
         if field in _TEXTS:
             return "<text>" if value else value
         if field == "records" and isinstance(value, bytes):

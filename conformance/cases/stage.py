@@ -68,6 +68,10 @@ class Stage:
         self._names[made] = meant
         return made
 
+    def call(self, made: str, meant: str) -> None:
+        """Show a name that the case has put together as another."""
+        self._names[made] = meant
+
     def topic(
         self,
         meant: str = "orders",
@@ -91,10 +95,28 @@ class Stage:
         self.until(lambda: self.is_led(made, len(on or range(partitions))), f"everybody knows {made}")
         return made
 
+    def group(self, meant: str = "group") -> str:
+        """The name of a group that its coordinator, node 1 unless there are more, is ready for."""
+        made = self.name(meant)
+
+        def ready() -> bool:
+            found = self.quietly("FindCoordinator", 4, coordinator_keys=[made])["coordinators"][0]
+            if found["error_code"] != "NONE":
+                return False
+            described = self.quietly("DescribeGroups", 5, node=found["node_id"], groups=[made])
+            return bool(described["groups"][0]["error_code"] == "NONE")
+
+        self.until(ready, f"{made} has a coordinator")
+        return made
+
     def is_led(self, topic: str, partitions: int) -> bool:
         """Whether all nodes name leaders for a topic's partitions."""
         seen = [self.metadata(topic, node) for node in range(1, self.brokers.plan.nodes + 1)]
         return all(len(each) == partitions and all(p["leader_id"] > 0 for p in each) for each in seen)
+
+    def is_known(self, topic: str) -> bool:
+        """Whether any node knows the topic."""
+        return any(self.metadata(topic, node) for node in range(1, self.brokers.plan.nodes + 1))
 
     def metadata(self, topic: str, node: int = 1) -> list[Answer]:
         """A topic's partitions as one node knows them, in order."""

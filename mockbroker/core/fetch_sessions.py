@@ -22,7 +22,8 @@ INITIAL_EPOCH = 0
 EPOCH_MAX = 2**31 - 1
 SESSION_ID_MAX = 2**31 - 1
 
-# A session that nobody has used for so long may make room for another (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
+# A session that nobody has used for so long may make room for another
+# (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 EVICTABLE_AFTER_MS = 120_000
 
 # Topic, by id where the session goes by ids and else by name, and partition.

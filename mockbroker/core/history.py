@@ -43,7 +43,10 @@ class Event:
 
 
 class History:
-    """The newest events.  With `outcomes` each answer is kept as text, which a simulation wants and a server does not."""
+    """The newest events.
+
+    With `outcomes` each answer is kept as text, which a simulation wants and a server does not.
+    """
 
     __slots__ = ("_clock", "dropped", "events", "outcomes")
 
@@ -58,15 +61,15 @@ class History:
         text = repr(outcome) if self.outcomes else _brief(outcome)
         self._add(
             Event(
-                self._clock.now,
-                broker,
-                call.api.title,
-                call.version,
-                call.client_id,
-                call.peer.ordinal,
-                call.correlation_id,
-                text,
-            )  # fmt: skip
+                at_ms=self._clock.now,
+                broker=broker,
+                api=call.api.title,
+                version=call.version,
+                client_id=call.client_id,
+                connection=call.peer.ordinal,
+                correlation_id=call.correlation_id,
+                outcome=text,
+            )
         )
 
     def note(self, broker: int, act: str) -> None:

@@ -32,7 +32,7 @@ class Follower:
 
     __slots__ = ("caught_up_ms", "end", "fetched_ms", "id", "leader_end_then", "log_start", "parked")
 
-    def __init__(self, id: int, caught_up_ms: int) -> None:  # noqa: A002 - Kafka's word for it
+    def __init__(self, id: int, caught_up_ms: int) -> None:
         self.id = id
         self.end = UNKNOWN_END
         self.log_start = UNKNOWN_END
@@ -150,7 +150,7 @@ class Leadership:
                 batches=batches or [],
                 diverging=diverging,
                 out_of_range=out_of_range,
-            )  # fmt: skip
+            )
         )
 
     @property
@@ -270,7 +270,7 @@ class Leadership:
                 leader_epoch=replica.leader_epoch,
                 partition_epoch=self._partition_epoch,
                 isr=isr,
-            )  # fmt: skip
+            )
         )
 
     def receive_verdict(self, response: AlterPartitionResponse) -> None:

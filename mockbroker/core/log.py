@@ -31,7 +31,10 @@ class EpochTable:
         return self.entries[-1][0] if self.entries else UNDEFINED_EPOCH
 
     def begin(self, epoch: int, start: int) -> None:
-        """`epoch` begins at offset `start`, unless it has begun before; entries that this contradicts were never real."""
+        """`epoch` begins at offset `start`, unless it has begun before.
+
+        Entries that this contradicts were never real.
+        """
         if epoch == self.latest:
             # A leader that started again leads on in its epoch, which began where it began.
             return

@@ -97,7 +97,10 @@ class Node:
     # -- what others ask of this broker -----------------------------------------------------------
 
     def leader_of(self, topic: str, index: int) -> Replica:
-        """The replica of a partition that this broker leads.  Raises UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER."""
+        """The replica of a partition that this broker leads.
+
+        Raises UNKNOWN_TOPIC_OR_PARTITION or NOT_LEADER_OR_FOLLOWER.
+        """
         replica = self.replica_of(topic, index)
         if not replica.leading:
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
@@ -152,17 +155,17 @@ class Node:
 
     @property
     def replica_lag_time_max_ms(self) -> int:
-        """replica.lag.time.max.ms"""
+        """The setting replica.lag.time.max.ms."""
         return self.config[settings.REPLICA_LAG_TIME_MAX_MS]
 
     @property
     def producer_id_expiration_ms(self) -> int:
-        """producer.id.expiration.ms"""
+        """The setting producer.id.expiration.ms."""
         return self.config[settings.PRODUCER_ID_EXPIRATION_MS]
 
     @property
     def offsets_commit_timeout_ms(self) -> int:
-        """offsets.commit.timeout.ms"""
+        """The setting offsets.commit.timeout.ms."""
         return self.config[settings.OFFSETS_COMMIT_TIMEOUT_MS]
 
     # -- retention --------------------------------------------------------------------------------

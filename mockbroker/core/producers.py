@@ -110,7 +110,7 @@ class Producers:
         if batch.producer_epoch < known.epoch:
             raise KafkaError(
                 ErrorCode.INVALID_PRODUCER_EPOCH,
-                f"Epoch of producer {batch.producer_id} is {batch.producer_epoch}, smaller than the last seen {known.epoch}",
+                f"Producer {batch.producer_id} has epoch {batch.producer_epoch}, and {known.epoch} was seen",
             )
         expected = known.next_sequence if batch.producer_epoch == known.epoch else 0
         if batch.base_sequence != expected:

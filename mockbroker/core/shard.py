@@ -49,7 +49,7 @@ class Shard:
 
     # -- what a subclass says ---------------------------------------------------------------------
 
-    def replay(self, record: Record, offset: int) -> None:
+    def replay(self, record: Record, offset: int) -> None:  # noqa: ARG002 - for subclasses
         """Fold one record in.  The only place where hard state changes."""
         raise AssertionError("a shard knows how to replay its records")
 

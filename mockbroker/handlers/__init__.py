@@ -9,7 +9,7 @@ from mockbroker.handlers.registry import HANDLERS, Handler, answers
 __all__ = ["HANDLERS", "Handler", "answers"]
 
 # After the registry on purpose: each of these registers itself when it is imported.
-from mockbroker.handlers import (  # noqa: E402,F401 - see above
+from mockbroker.handlers import (  # noqa: F401 - see above
     alter_configs,
     api_versions,
     create_partitions,

@@ -36,7 +36,7 @@ _METADATA_VERSION = SupportedFeature(name="metadata.version", min_version=7, max
 _ELR = SupportedFeature(name="eligible.leader.replicas.version", min_version=0, max_version=1)
 
 
-def refuse(call: Call[ApiVersionsRequest], error: KafkaError) -> ApiVersionsResponse:
+def refuse(call: Call[ApiVersionsRequest], error: KafkaError) -> ApiVersionsResponse:  # noqa: ARG001 - all are alike
     """The request answered with an error; one key tells an overambitious client where to go on."""
     if error.code != ErrorCode.UNSUPPORTED_VERSION:
         return ApiVersionsResponse(error_code=error.code)

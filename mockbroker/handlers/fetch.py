@@ -5,7 +5,8 @@ pass; an error, a diverging history or a better replica to read from is answered
 partition with records gives at least one batch whatever the limits (KIP-74).
 
 v7 sessions (KIP-227) - v9 leader epoch checked - v11 rack, replica to read from (KIP-392), any replica serves -
-v12 diverging epoch, flexible - v13 topic ids - v15 replica state - v16 leader hints (KIP-951) - v18 follower's watermark
+v12 diverging epoch, flexible - v13 topic ids - v15 replica state - v16 leader hints (KIP-951) -
+v18 follower's high watermark
 Not here: down-conversion (v0-3); fetching as a follower, which real brokers do over a road of their own.
 """
 

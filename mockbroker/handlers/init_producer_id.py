@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mockbroker.core.node import Node
 
 
-def refuse(call: Call[InitProducerIdRequest], error: KafkaError) -> InitProducerIdResponse:
+def refuse(call: Call[InitProducerIdRequest], error: KafkaError) -> InitProducerIdResponse:  # noqa: ARG001 - all are alike
     """No id, and why."""
     return InitProducerIdResponse(error_code=error.code, producer_id=-1, producer_epoch=-1)
 

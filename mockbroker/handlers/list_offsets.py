@@ -110,7 +110,7 @@ def _listed(
 
 
 def _find(call: Call[ListOffsetsRequest], replica: Replica, timestamp: int) -> tuple[int, int, int]:
-    """(offset, timestamp, leader epoch)"""
+    """Offset, timestamp and leader epoch."""
     log = replica.log
     debugging = call.body.replica_id == DEBUGGING_CONSUMER
     end = log.end if debugging else replica.visible_end(call.body.isolation_level)

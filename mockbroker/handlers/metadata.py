@@ -49,10 +49,11 @@ def metadata(call: Call[MetadataRequest], node: Node) -> MetadataResponse:
     """Describe the cluster as this broker sees it."""
     body, image = call.body, node.image
     everything = body.topics is None or (call.version == 0 and not body.topics)
-    if everything:
-        topics = [_describe(call, node, topic) for topic in image.topics.values()]
-    else:
-        topics = _asked_for(call, node)
+    topics = (
+        [_describe(call, node, topic) for topic in image.topics.values()]
+        if everything
+        else _asked_for(call, node)
+    )
     return MetadataResponse(
         brokers=[
             MetadataBroker(node_id=b.id, host=b.host, port=b.port, rack=b.rack) for b in image.live_brokers()

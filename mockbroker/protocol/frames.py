@@ -52,7 +52,18 @@ class FrameReader:
     that has not authenticated yet deserves less).
     """
 
-    __slots__ = ("_buffer", "_end", "_filled", "_offered", "_own", "_size", "_start", "_view", "limit", "refusal")
+    __slots__ = (
+        "_buffer",
+        "_end",
+        "_filled",
+        "_offered",
+        "_own",
+        "_size",
+        "_start",
+        "_view",
+        "limit",
+        "refusal",
+    )
 
     def __init__(self, limit: int = FRAME_BYTES_MAX) -> None:
         self.limit = limit

@@ -7,6 +7,7 @@ verbs into calls of one library; nothing here retries, waits on its own account,
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -27,6 +28,8 @@ REQUEST_TIMEOUT_MS = 5_000
 # A producer that cannot deliver gives up after this; longer than any wait of a test, so that none depends on it.
 DELIVERY_TIMEOUT_MS = 20_000
 CLOSE_S = 10
+POLL_S = 0.02
+POLL_LONG_MS = 3_600_000
 
 Acks = Literal["0", "1", "all"]
 
@@ -61,11 +64,14 @@ class Membership:
 class Consumer(Protocol):
     """A consumer in a group, for one thread."""
 
-    def poll(self, timeout_s: float) -> list[Got]:
-        """What arrived, waiting so long at most."""
+    def poll(self) -> list[Got]:
+        """What arrived, waiting until something did, or a little while."""
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit the next offset of each partition; raises Refused."""
+
+    def interrupt(self) -> None:
+        """Let a `poll` in another thread come to its end; it is the last one."""
 
     def close(self) -> None:
         """Leave the group, as this client does it."""
@@ -85,10 +91,15 @@ class Producer(Protocol):
 
 
 class KafkaPython:
-    """kafka-python: synchronous, with threads of its own for heartbeats and sending."""
+    """kafka-python: synchronous, with threads of its own for heartbeats and sending.
+
+    A poll whose time is up just when a SyncGroup is answered forgets its assignment and never asks again
+    (3.0), so here polls last until they are interrupted.
+    """
 
     def __init__(self, how: Membership) -> None:
         self.topic = how.topic
+        self.closing = threading.Event()
         self.consumer = kafka.KafkaConsumer(
             **self.common(how.bootstrap),
             client_id=how.name,
@@ -114,9 +125,18 @@ class KafkaPython:
             "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
         }
 
-    def poll(self, timeout_s: float) -> list[Got]:
-        polled = self.consumer.poll(timeout_ms=int(timeout_s * 1_000))
+    def poll(self) -> list[Got]:
+        try:
+            polled = self.consumer.poll(timeout_ms=POLL_LONG_MS)
+        except Exception:
+            if self.closing.is_set():
+                return []
+            raise
         return [Got(r.partition, r.offset, r.value) for records in polled.values() for r in records]
+
+    def interrupt(self) -> None:
+        self.closing.set()
+        self.consumer.close(timeout_ms=CLOSE_S * 1_000)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         chosen = {
@@ -206,9 +226,9 @@ class Confluent:
             "log_level": 0,
         }
 
-    def poll(self, timeout_s: float) -> list[Got]:
+    def poll(self) -> list[Got]:
         got = []
-        for message in self.consumer.consume(100, timeout_s):
+        for message in self.consumer.consume(100, POLL_S):
             if message.error() is None:
                 got.append(Got(message.partition() or 0, message.offset() or 0, _bytes(message.value())))
             elif message.error().fatal():
@@ -224,6 +244,9 @@ class Confluent:
         # The call succeeds although a partition did not; each has its own error.
         if any(place.error is not None for place in committed or ()):
             raise Refused
+
+    def interrupt(self) -> None:
+        """Its polls are short."""
 
     def close(self) -> None:
         self.consumer.close()
@@ -298,8 +321,8 @@ class Aiokafka:
             "retry_backoff_ms": BACKOFF_MS,
         }
 
-    def poll(self, timeout_s: float) -> list[Got]:
-        polled = self.runner.run(self.consumer.getmany(timeout_ms=int(timeout_s * 1_000)))
+    def poll(self) -> list[Got]:
+        polled = self.runner.run(self.consumer.getmany(timeout_ms=int(POLL_S * 1_000)))
         return [Got(r.partition, r.offset, r.value) for records in polled.values() for r in records]
 
     def commit(self, offsets: Mapping[int, int]) -> None:
@@ -308,6 +331,9 @@ class Aiokafka:
             self.runner.run(self.consumer.commit(chosen))
         except aiokafka.errors.KafkaError as refused:
             raise Refused from refused
+
+    def interrupt(self) -> None:
+        """Its polls are short."""
 
     def close(self) -> None:
         self.runner.run(self.consumer.stop())

@@ -1,6 +1,7 @@
 """What scenarios share: the client libraries, and patience with the sockets that they forget."""
 
 import gc
+import logging
 import warnings
 from collections.abc import Iterator
 
@@ -19,8 +20,11 @@ def library(request: pytest.FixtureRequest) -> Library:
 def _forgotten_sockets() -> Iterator[None]:
     """kafka-python leaves sockets that were refused to the garbage collector; that is no business of ours.
 
-    Collected here, or else some later test would be blamed for the warning.
+    Collected here, or else some later test would be blamed for the warning.  The libraries' logs are kept
+    short, for their tracebacks keep those sockets alive.
     """
     warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+    for name in ("kafka", "aiokafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     yield
     gc.collect()

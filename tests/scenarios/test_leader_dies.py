@@ -48,12 +48,12 @@ def test_exactly_the_unreplicated_suffix_is_lost_by_an_unclean_election(
     topic.create()
     kept = send(library, mockbroker.bootstrap, "orders", b"1", b"2", b"3")
     topic.partition(0).freeze_followers()
+    lost = send(library, mockbroker.bootstrap, "orders", b"4", acks="1")
     mockbroker.clock.advance("31s")  # beyond replica.lag.time.max.ms: they are out of the ISR
     leader = mockbroker.leader_of("orders")
     assert topic.partition(0).isr == [leader.id]
-    lost = send(library, mockbroker.bootstrap, "orders", b"4", b"5", acks="1")
-    assert lost == [b"4", b"5"]
-    assert topic.values() == kept + lost
+    lost += send(library, mockbroker.bootstrap, "orders", b"5", b"6", acks="1")
+    assert topic.values() == kept + lost == [b"1", b"2", b"3", b"4", b"5", b"6"]
     leader.crash()
     assert topic.partition(0).leader == -1
     topic.partition(0).elect(unclean=True)

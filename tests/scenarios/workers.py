@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from tests.scenarios.clients import Acks, Got, Library, Membership, Refused
+from tests.scenarios.clients import Acks, Consumer, Got, Library, Membership, Refused
 
-POLL_S = 0.02
 BATCH = 20
 STOP_S = 30
 
@@ -63,6 +62,7 @@ class Worker(App):
     def __init__(self, library: Library, how: Membership) -> None:
         super().__init__()
         self._library = library
+        self._consumer: Consumer | None = None
         self.how = how
         self.received: list[Got] = []
         # The highest offset per partition that it tried to commit, and that was acknowledged.
@@ -70,10 +70,10 @@ class Worker(App):
         self.acknowledged: dict[int, int] = {}
 
     def run(self) -> None:
-        consumer = self._library(self.how)
+        consumer = self._consumer = self._library(self.how)
         try:
             while not self._stopping.is_set():
-                got = consumer.poll(POLL_S)
+                got = consumer.poll()
                 if not got:
                     continue
                 self.received += got
@@ -86,6 +86,11 @@ class Worker(App):
                 _raise_to(self.acknowledged, offsets)
         finally:
             consumer.close()
+
+    def ask_to_stop(self) -> None:
+        super().ask_to_stop()
+        if self._consumer is not None:
+            self._consumer.interrupt()
 
     @property
     def values(self) -> list[bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mockbroker.core.groups.rebalancing import keep_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Set as AbstractSet
 
     from mockbroker.core.call import Call
     from mockbroker.core.groups.member import Member
@@ -47,7 +47,7 @@ class Attendance:
         if len(self._heard) > MEMBERS_MAX:
             del self._heard[next(iter(self._heard))]
 
-    def is_there(self, group_id: str, member: Member, connected: Set[int], now_ms: int) -> bool:
+    def is_there(self, group_id: str, member: Member, connected: AbstractSet[int], now_ms: int) -> bool:
         """Whether a member would have sent its heartbeats."""
         connection, heard_ms = self._heard.get((group_id, member.id), (-1, 0))
         return connection in connected and now_ms - heard_ms <= member.session_timeout_ms * SILENT_AFTER
@@ -58,7 +58,7 @@ def hear(call: Call[Any], node: Node, group_id: str, member_id: str) -> None:
     node.world.attendance.note(group_id, member_id, call.peer.ordinal, node.world.patience.now)
 
 
-def keep_members_alive(shard: GroupShard, connected: Set[int]) -> int:
+def keep_members_alive(shard: GroupShard, connected: AbstractSet[int]) -> int:
     """Begin the session of each member that is there anew; gives how far broker time may move until the next look."""
     world, reach_ms = shard.node.world, AS_FAR_AS_YOU_LIKE_MS
     for group in shard.groups.values():

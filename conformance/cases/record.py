@@ -1,0 +1,96 @@
+"""Ask real brokers: `python -m conformance.cases.record --version 4.4.0` plays every case and keeps the answers.
+
+    --case 29 --case 31b     only these, and print what they say
+    --check                  fail if an answer is not as recorded, and leave the record alone
+    --bootstrap HOST:PORT    a running single node for the cases of plan "one"; for trying things out
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from conformance.cases import every
+from conformance.cases.brokers import ONE, PLANS, Brokers, Plan, RealBrokers, real_brokers
+from conformance.cases.compare import Transcript, differences, load, save
+from conformance.cases.stage import Case, chosen
+
+
+def main() -> int:
+    """Play, compare, keep."""
+    parser = argparse.ArgumentParser(prog="python -m conformance.cases.record", description=__doc__)
+    parser.add_argument("--version", default="4.4.0")
+    parser.add_argument("--case", action="append", default=[], dest="cases")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--show", action="store_true", help="print what was said")
+    parser.add_argument("--bootstrap", metavar="HOST:PORT")
+    options = parser.parse_args()
+    assert every.__all__
+    cases = chosen(options.cases)
+    played: dict[str, Transcript] = {}
+    failed = 0
+    for plan in PLANS.values():
+        on_it = [case for case in cases if case.plan is plan]
+        if on_it and (options.bootstrap is None or plan is ONE):
+            with _brokers(plan, options.version, options.bootstrap) as brokers:
+                for case in on_it:
+                    failed += not _played(case, brokers, played)
+    known = load(options.version)
+    changed = _report(known, played, show=options.show)
+    if not options.check:
+        save(options.version, known | played)
+    return 1 if failed or (options.check and changed) else 0
+
+
+@contextmanager
+def _brokers(plan: Plan, version: str, bootstrap: str | None) -> Iterator[Brokers]:
+    if bootstrap is None:
+        with real_brokers(plan, version) as brokers:
+            yield brokers
+    else:
+        yield _Running(plan, bootstrap)
+
+
+class _Running(RealBrokers):
+    """A node that somebody else has started."""
+
+    def __init__(self, plan: Plan, bootstrap: str) -> None:
+        self.plan = plan
+        self._at = bootstrap.rpartition(":")
+
+    def address(self, node: int) -> tuple[str, int]:
+        del node  # there is one
+        return self._at[0], int(self._at[2])
+
+
+def _played(case: Case, brokers: Brokers, played: dict[str, Transcript]) -> bool:
+    """Play one case; one that cannot be played does not keep the others from it."""
+    try:
+        played[case.number] = json.loads(json.dumps(case.play(brokers)))
+    except Exception:  # noqa: BLE001 - whatever it is, it is shown, and the run fails
+        print(f"case {case.number} could not be played:\n{traceback.format_exc()}", file=sys.stderr)
+        return False
+    return True
+
+
+def _report(known: dict[str, Transcript], played: dict[str, Transcript], *, show: bool) -> int:
+    """Print what is new and what has changed."""
+    changed = 0
+    for number, transcript in played.items():
+        found = differences(known[number], transcript, every_api=True) if number in known else []
+        changed += bool(found) or number not in known
+        for difference in found:
+            print(f"case {number}, {difference}")
+        if show:
+            for step, entry in enumerate(transcript, start=1):
+                print(number, step, json.dumps(entry, ensure_ascii=False))
+    print(f"{len(played)} cases played, {changed} new or changed")
+    return changed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
