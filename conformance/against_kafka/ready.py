@@ -1,4 +1,4 @@
-"""What one particular broker knows, asked with hand-made Metadata requests.
+"""What one particular broker knows and serves, asked with hand-made requests.
 
 A client library asks whichever broker it likes; to know that a broker really serves, and that it has heard
 of a topic, that very broker has to be asked.  A process that runs, or a port that answers, proves nothing:
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 # v4 is the first whose request can refuse to create the topic it asks about, and the newest brokers serve it.
 _METADATA, _METADATA_VERSION = 3, 4
+_API_VERSIONS, _API_VERSIONS_VERSION = 18, 0
 _ASKING_TIMEOUT_S = 2.0
 
 
@@ -27,15 +28,30 @@ class Known:
 def known_to(port: int, *topics: str) -> Known | None:
     """The Metadata of the broker on this port; None when it does not answer as a broker would."""
     names = b"".join(struct.pack(">h", len(name)) + name.encode() for name in topics)
-    head = struct.pack(">hhih", _METADATA, _METADATA_VERSION, 1, -1)  # correlation id 1, no client id
-    request = head + struct.pack(">i", len(topics)) + names + b"\0"  # do not create topics
+    body = struct.pack(">i", len(topics)) + names + b"\0"  # do not create topics
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_ASKING_TIMEOUT_S) as conn:
-            conn.sendall(struct.pack(">i", len(request)) + request)
-            (size,) = struct.unpack(">i", _exactly(conn, 4))
-            return _parsed(_exactly(conn, size))
+        return _known(_ask(port, _METADATA, _METADATA_VERSION, body))
     except (OSError, EOFError, struct.error):
         return None
+
+
+def served_by(port: int) -> set[int]:
+    """The keys of the APIs that the broker on this port says it serves."""
+    walk = _Walk(_ask(port, _API_VERSIONS, _API_VERSIONS_VERSION, b""), at=4 + 2)  # correlation id, error
+    served = set()
+    for _ in range(walk.number("i")):
+        served.add(walk.number("h"))
+        walk.number("h"), walk.number("h")  # its first and last version
+    return served
+
+
+def _ask(port: int, api: int, version: int, body: bytes) -> bytes:
+    """One request on a connection of its own, and the answer without its size."""
+    request = struct.pack(">hhih", api, version, 1, -1) + body  # correlation id 1, no client id
+    with socket.create_connection(("127.0.0.1", port), timeout=_ASKING_TIMEOUT_S) as conn:
+        conn.sendall(struct.pack(">i", len(request)) + request)
+        (size,) = struct.unpack(">i", _exactly(conn, 4))
+        return _exactly(conn, size)
 
 
 def _exactly(conn: socket.socket, size: int) -> bytes:
@@ -68,7 +84,7 @@ class _Walk:
         return [self.number("i") for _ in range(self.number("i"))]
 
 
-def _parsed(frame: bytes) -> Known:
+def _known(frame: bytes) -> Known:
     walk = _Walk(frame, at=8)  # after the correlation id and the throttle time
     brokers = set()
     for _ in range(walk.number("i")):

@@ -10,14 +10,27 @@ import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer
 
+from conformance.benchmarks.bare import bare_producer
 from conformance.benchmarks.measure import Aim, Measure
 from conformance.benchmarks.peers import ANSWER_TIMEOUT_S, PARTITIONS, Target, partitions_of
-from conformance.benchmarks.produce import new_producer, send
 
 # 4 MB in each partition, with room for the headers of records and batches below the mock's 5 MB.
 PARTITION_BYTES = 4_000_000
+# As large as clients make their batches, and below the limit that brokers set by default.
+BATCH_BYTES = 500_000
 PASSES = 4
 AT_ONCE = 10_000
+
+
+def fill(target: Target, topic: str, size: int) -> int:
+    """Put the same batches into every broker; gives the number of records."""
+    values = [bytes(size)] * (BATCH_BYTES // size)
+    batches = PARTITION_BYTES // (len(values) * size)
+    for partition in range(PARTITIONS):
+        with bare_producer(target, topic, partition, values) as producer:
+            for _ in range(batches):
+                producer.send()
+    return batches * len(values) * PARTITIONS
 
 
 def read_all(consumer: Consumer, topic: str, count: int) -> None:
@@ -35,8 +48,7 @@ def read_all(consumer: Consumer, topic: str, count: int) -> None:
 
 def rate(target: Target, topic: str, size: int) -> float:
     """Records a second over several passes; the first, uncounted one opens the connections."""
-    count = PARTITION_BYTES // size * PARTITIONS
-    send(new_producer(target), topic, bytes(size), count)
+    count = fill(target, topic, size)
     consumer = Consumer(
         target.client(group_id=target.new_name("readers"), enable_auto_commit=False, fetch_wait_max_ms=10)
     )

@@ -47,6 +47,11 @@ def slowdown(target: Target) -> float:
 
 MEASURES = (
     Measure(
-        f"produce beside {CONNECTIONS} idle", "of alone", slowdown, more_is_better=True, aims=(Aim(0.9),)
+        f"produce beside {CONNECTIONS} idle",
+        "of alone",
+        slowdown,
+        more_is_better=True,
+        aims=(Aim(0.9),),
+        without=produce.REFUSE_LIBRDKAFKA,
     ),
 )

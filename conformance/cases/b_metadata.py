@@ -110,6 +110,14 @@ def _(it: Stage) -> None:
         it.ask("Metadata", version, topics=[{"topic_id": id, "name": None}])
 
 
+@case("22a", "A topic that cannot be asked for so spoils the whole request")
+def _(it: Stage) -> None:
+    topic = it.topic()
+    for version in (10, 12, 13):
+        known, wrong = {"topic_id": None, "name": topic}, {"topic_id": None, "name": None}
+        it.ask("Metadata", version, topics=[known, wrong])
+
+
 @case("23", "A topic that is made again has another id and begins anew")
 def _(it: Stage) -> None:
     topic = it.topic()

@@ -91,10 +91,18 @@ def compress(codec: int, data: bytes, *, xerial: bool = True) -> bytes:
         block = bytes(cramjam.snappy.compress_raw(data))
         return _XERIAL + struct.pack(">i", len(block)) + block if xerial else block
     if codec == LZ4:
-        return bytes(cramjam.lz4.compress(data))
+        # Java reads no blocks that hang on earlier ones.
+        return framed_lz4(data, linked=False)
     if codec == ZSTD:
         return bytes(cramjam.zstd.compress(data))
     return data
+
+
+def framed_lz4(data: bytes, *, linked: bool) -> bytes:
+    """An LZ4 frame whose blocks stand alone, or hang on each other."""
+    writer = cramjam.lz4.Compressor(block_linked=linked)
+    writer.compress(data)
+    return bytes(writer.finish())
 
 
 def read(data: bytes) -> list[dict[str, Any]]:

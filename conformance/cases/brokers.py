@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from conformance.against_kafka.launch import KafkaCluster
@@ -28,10 +28,15 @@ class Plan:
     nodes: int
     config: dict[str, int | str | bool]
     racks: tuple[str, ...] = ()
+    # How often a real broker looks for what is due; mockbroker's timers know when it is.
+    looks: dict[str, int] = field(default_factory=dict)
 
 
 # The default of fifty offsets partitions stays, for cases ask where a group lives.
-_COMMON: dict[str, int | str | bool] = {"offsets.topic.num.partitions": 50}
+_COMMON: dict[str, int | str | bool] = {
+    "offsets.topic.num.partitions": 50,
+    "offsets.topic.replication.factor": 1,
+}
 
 ONE = Plan("one", 1, _COMMON | {"group.initial.rebalance.delay.ms": 0, "num.partitions": 1})
 # One node again, on which limits are reached soon and clients may create nothing.
@@ -44,10 +49,10 @@ TIGHT = Plan(
         "group.max.size": 2,
         "auto.create.topics.enable": False,
         "producer.id.expiration.ms": 3000,
-        "producer.id.expiration.check.interval.ms": 500,
         "offsets.retention.minutes": 1,
         "offsets.retention.check.interval.ms": 2000,
     },
+    looks={"producer.id.expiration.check.interval.ms": 500},
 )
 THREE = Plan(
     "three",
@@ -55,14 +60,15 @@ THREE = Plan(
     {
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 5,
+        "offsets.topic.replication.factor": 3,
         "default.replication.factor": 3,
         "min.insync.replicas": 2,
         "broker.session.timeout.ms": 3000,
-        "broker.heartbeat.interval.ms": 300,
         "replica.lag.time.max.ms": 3000,
         "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
     },
     racks=("r1", "r2", "r3"),
+    looks={"broker.heartbeat.interval.ms": 300},
 )
 PLANS = {plan.name: plan for plan in (ONE, TIGHT, THREE)}
 
@@ -164,5 +170,5 @@ def mock_brokers(plan: Plan) -> Iterator[MockBrokers]:
 def real_brokers(plan: Plan, version: str) -> Iterator[RealBrokers]:
     """Start a Kafka of this release."""
     racks = dict(enumerate(plan.racks, start=1))
-    with KafkaCluster(version, plan.nodes, plan.config, racks) as kafka:
+    with KafkaCluster(version, plan.nodes, plan.config | plan.looks, racks) as kafka:
         yield RealBrokers(plan, kafka)

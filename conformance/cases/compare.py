@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from conformance.cases.stage import CASES, Case
+from conformance.cases.stage import CASES
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 
@@ -110,8 +110,3 @@ def _places(at: str, recorded: Any, heard: Any) -> Iterator[tuple[str, Any, Any]
             yield from _places(f"{at}[{index}]", theirs, ours)
     elif recorded != heard:
         yield at.removeprefix(".answer."), recorded, heard
-
-
-def case_of(number: str) -> Case:
-    """A case by its number."""
-    return CASES[number]

@@ -1,5 +1,5 @@
 """Imports every area, so that all cases are on the list."""
 
-from conformance.cases import a_protocol, b_metadata
+from conformance.cases import a_protocol, b_metadata, c_produce, d_idempotence, e_fetch, e_offsets
 
-__all__ = ["a_protocol", "b_metadata"]
+__all__ = ["a_protocol", "b_metadata", "c_produce", "d_idempotence", "e_fetch", "e_offsets"]

@@ -44,6 +44,8 @@ _UNORDERED: dict[tuple[str, str], tuple[str, ...]] = {
     ("ListOffsets", "partitions"): ("partition_index",),
     ("Fetch", "node_endpoints"): ("node_id",),
     ("Produce", "node_endpoints"): ("node_id",),
+    ("Produce", "responses"): ("name", "topic_id"),
+    ("Produce", "partition_responses"): ("index",),
     ("CreateTopics", "topics"): ("name",),
     ("CreateTopics", "configs"): ("name",),
     ("DeleteTopics", "responses"): ("name",),

@@ -110,9 +110,18 @@ class Stage:
         return made
 
     def is_led(self, topic: str, partitions: int) -> bool:
-        """Whether all nodes name leaders for a topic's partitions."""
+        """Whether all nodes name leaders for a topic's partitions, and the leaders agree."""
         seen = [self.metadata(topic, node) for node in range(1, self.brokers.plan.nodes + 1)]
-        return all(len(each) == partitions and all(p["leader_id"] > 0 for p in each) for each in seen)
+        known = all(len(each) == partitions and all(p["leader_id"] > 0 for p in each) for each in seen)
+        # A broker knows of its leadership a moment before it has made the log.
+        return known and all(self._leads(topic, part) for part in seen[0])
+
+    def _leads(self, topic: str, part: Answer) -> bool:
+        """Whether the leader of a partition serves it."""
+        asked = {"partition_index": part["partition_index"], "current_leader_epoch": -1, "timestamp": -1}
+        topics = [{"name": topic, "partitions": [asked]}]
+        answer = self.quietly("ListOffsets", 5, node=part["leader_id"], replica_id=-1, topics=topics)
+        return bool(answer["topics"][0]["partitions"][0]["error_code"] == "NONE")
 
     def is_known(self, topic: str) -> bool:
         """Whether any node knows the topic."""

@@ -1,26 +1,35 @@
 """The broker under judgement, seen from its own side: mockbroker by its public names, or a real Kafka.
 
-A target makes topics and tells the truth about them.  The truth about a real Kafka comes through
-kafka-python, which has no other way to be asked; for mockbroker it comes from the cluster itself.
+A target makes topics and tells the truth about them.  The truth about a real Kafka comes
+through other clients, as it has no other way to be asked; for mockbroker it comes from the cluster itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+import confluent_kafka
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
 
-from conformance.against_kafka.ready import known_to
-from conformance.clients.verbs import DEADLINE_S
+from conformance.against_kafka.ready import known_to, served_by
+from conformance.clients.verbs import DEADLINE_S, Need
+
+if TYPE_CHECKING:
+    from mockbroker import Cluster
+
+# The API without which a need cannot be met by any client.
+SERVED_WITH = {Need.TRANSACTIONS: (26, "EndTxn")}
 
 
 class Target(Protocol):
     """What stories may ask of the broker behind the client's back."""
 
     bootstrap: str
+    # What it does not serve, and how we know: stories that need it are skipped for every client.
+    lacks: Mapping[Need, str]
 
     def make_topic(self, name: str, partitions: int = 1, replication: int | None = None) -> None:
         """Create a topic and return when every broker knows it and its leaders."""
@@ -44,12 +53,13 @@ class Target(Protocol):
 class MockbrokerTarget:
     """A cluster of our own, asked through its handles."""
 
-    def __init__(self, cluster: Any) -> None:  # Any: conformance runs before and without the package too
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.bootstrap: str = cluster.bootstrap
+        self.bootstrap = cluster.bootstrap
+        self.lacks = _not_served(self.bootstrap)
 
     def make_topic(self, name: str, partitions: int = 1, replication: int | None = None) -> None:
-        self.cluster.topic(name).create(partitions=partitions, replication=replication or 3)
+        self.cluster.topic(name).create(partitions=partitions, replication=replication)
 
     def drop_topic(self, name: str) -> None:
         self.cluster.topic(name).delete()
@@ -58,10 +68,10 @@ class MockbrokerTarget:
         return len(self.cluster.topic(topic).partitions)
 
     def end_offset(self, topic: str, partition: int) -> int:
-        return int(self.cluster.topic(topic).end_offset(partition))
+        return self.cluster.topic(topic).end_offset(partition)
 
     def values(self, topic: str) -> list[bytes | None]:
-        return list(self.cluster.topic(topic).values())
+        return self.cluster.topic(topic).values()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         return {
@@ -70,10 +80,11 @@ class MockbrokerTarget:
 
 
 class KafkaTarget:
-    """A real Kafka, asked through kafka-python. `nodes` bounds the replication factor."""
+    """A real Kafka, asked through clients. `nodes` bounds the replication factor."""
 
     def __init__(self, bootstrap: str, nodes: int) -> None:
         self.bootstrap, self.nodes = bootstrap, nodes
+        self.lacks = _not_served(bootstrap)
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
 
     def close(self) -> None:
@@ -95,23 +106,26 @@ class KafkaTarget:
 
     def end_offset(self, topic: str, partition: int) -> int:
         at = TopicPartition(topic, partition)
-        with _asking(self.bootstrap) as consumer:
-            return int(consumer.end_offsets([at])[at])
+        (found,) = self._admin.list_partition_offsets({at: OffsetSpec.LATEST}).values()
+        return int(found.offset)
 
     def values(self, topic: str) -> list[bytes | None]:
-        ats = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
-        found: dict[TopicPartition, list[bytes | None]] = {at: [] for at in ats}
-        with _asking(self.bootstrap, isolation_level="read_committed") as consumer:
-            ends = consumer.end_offsets(ats)  # under read_committed: the last stable offsets
-            consumer.assign(ats)
-            consumer.seek_to_beginning(*ats)
-            deadline = time.monotonic() + DEADLINE_S
-            # Positions, not counts: markers and aborted records are offsets without a record to show.
-            while any(consumer.position(at) < ends[at] for at in ats):
-                assert time.monotonic() < deadline, f"{topic} could not be read to its end {ends}"
-                for at, records in consumer.poll(timeout_ms=100).items():
-                    found[at] += [record.value for record in records]
-        return [value for at in ats for value in found[at]]
+        # Through librdkafka, which has every codec built in, where kafka-python needs a package for each.
+        consumer = confluent_kafka.Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "nobody",
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+            }
+        )
+        partitions = range(self.partition_count(topic))
+        start = confluent_kafka.OFFSET_BEGINNING
+        try:
+            consumer.assign([confluent_kafka.TopicPartition(topic, number, start) for number in partitions])
+            return _read_to_the_ends(consumer, set(partitions))
+        finally:
+            consumer.close()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         offsets = self._admin.list_group_offsets([group])[group]
@@ -119,17 +133,41 @@ class KafkaTarget:
 
     def _counts(self, topic: str) -> list[int]:
         """How many partitions of the topic, with leaders, each broker knows of."""
-        ports = [int(address.rpartition(":")[2]) for address in self.bootstrap.split(",")]
+        ports = _ports(self.bootstrap)
         return [len(known.led[topic]) if (known := known_to(port, topic)) else 0 for port in ports]
 
 
-@contextlib.contextmanager
-def _asking(bootstrap: str, **settings: Any) -> Iterator[KafkaConsumer]:
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap.split(","), **settings)
-    try:
-        yield consumer
-    finally:
-        consumer.close(autocommit=False)
+def _read_to_the_ends(consumer: confluent_kafka.Consumer, partitions: set[int]) -> list[bytes | None]:
+    found: dict[int, list[bytes | None]] = {number: [] for number in sorted(partitions)}
+    deadline = time.monotonic() + DEADLINE_S
+    while partitions:
+        assert time.monotonic() < deadline, f"partitions {partitions} could not be read to their ends"
+        message = consumer.poll(0.1)
+        if message is None:
+            continue
+        number, value = message.partition(), message.value()
+        if (event := message.error()) is None:
+            assert number is not None
+            assert value is None or isinstance(value, bytes)  # the stubs allow what serialisers make
+            found[number].append(value)
+        else:
+            assert event.code() == confluent_kafka.KafkaError._PARTITION_EOF, event  # noqa: SLF001
+            partitions -= {number}
+    return [value for values in found.values() for value in values]
+
+
+def _ports(bootstrap: str) -> list[int]:
+    return [int(address.rpartition(":")[2]) for address in bootstrap.split(",")]
+
+
+def _not_served(bootstrap: str) -> Mapping[Need, str]:
+    """The broker's own word for it, so that a story starts to be told on the day its APIs are served."""
+    served = served_by(_ports(bootstrap)[0])
+    return {
+        need: f"the broker does not advertise {name}"
+        for need, (key, name) in SERVED_WITH.items()
+        if key not in served
+    }
 
 
 def _until(true: Callable[[], bool]) -> None:

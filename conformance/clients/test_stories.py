@@ -43,8 +43,8 @@ def client(request: pytest.FixtureRequest, target: Target) -> Iterator[Client]:
 @pytest.mark.parametrize("story", STORIES, ids=[story.slug for story in STORIES])
 def test_story(story: Story, client: Client, target: Target) -> None:
     for need in story.needs:
-        if need in client.lacks:
-            pytest.skip(f"no {need.value}: {client.lacks[need]}")
+        if reason := target.lacks.get(need) or client.lacks.get(need):
+            pytest.skip(f"no {need.value}: {reason}")
     scene = Scene(client, target)
     try:
         for step in story.steps:

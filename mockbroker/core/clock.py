@@ -20,24 +20,28 @@ SWEEP_FROM = 1_000
 class Timer:
     """One action at one instant; may be cancelled, or moved as often as you like."""
 
-    __slots__ = ("_action", "_clock", "armed", "due_ms")
+    __slots__ = ("_action", "_clock", "armed", "cancelled", "due_ms")
 
     def __init__(self, clock: Clock, due_ms: int, action: Callable[[], None]) -> None:
         self._clock = clock
         self._action = action
         self.due_ms = due_ms
         self.armed = True
+        # Known also of one that has fired: what it set off may still be waiting for its turn.
+        self.cancelled = False
 
     def cancel(self) -> None:
         """Never fire.  Cancelling twice, or after firing, does nothing."""
+        self.cancelled = True
         if self.armed:
             self.armed = False
-            self._clock.cancelled()
+            self._clock.forget_one()
 
     def move(self, due_ms: int) -> None:
         """Fire at `due_ms` instead.  Later is free: the heap finds out when the old instant comes."""
         earlier = not self.armed or due_ms < self.due_ms
         self.armed = True
+        self.cancelled = False
         self.due_ms = due_ms
         if earlier:
             self._clock.push(self)
@@ -125,7 +129,7 @@ class Clock:
         self.frozen = False
         self.lead_ms = self.now - real_ms
 
-    def cancelled(self) -> None:
+    def forget_one(self) -> None:
         """A timer on the heap will not fire.  Once most are like that, sweep: long waits seldom run out."""
         self._dead += 1
         if self._dead > SWEEP_FROM and self._dead * 2 > len(self._heap):

@@ -63,7 +63,7 @@ class Node:
         self.on_crash: list[Callable[[], None]] = []
         self.on_restart: list[Callable[[], None]] = []
         self.on_resume: list[Callable[[], None]] = []
-        self._asleep: list[Callable[[], None]] = []
+        self._asleep: list[tuple[Timer, Callable[[], None]]] = []
         self._inbox: list[Message] = []
         # Fetches of followers that heard of a leader before the leader did.
         self._early: dict[tuple[bytes, int], list[FollowerFetch]] = {}
@@ -75,24 +75,25 @@ class Node:
 
     def call_in(self, delay_ms: int, action: Callable[[], None]) -> Timer:
         """Do something after so much broker time: not after a crash, and only when no longer paused."""
-        return self.clock.call_in(delay_ms, self._mine(action))
+        return self._call_in(self.clock, delay_ms, action)
 
     def patient_in(self, delay_ms: int, action: Callable[[], None]) -> Timer:
         """The same by the clients' time: how long someone is prepared to wait."""
-        return self.world.patience.call_in(delay_ms, self._mine(action))
+        return self._call_in(self.world.patience, delay_ms, action)
 
-    def _mine(self, action: Callable[[], None]) -> Callable[[], None]:
+    def _call_in(self, clock: Clock, delay_ms: int, action: Callable[[], None]) -> Timer:
         incarnation = self.incarnation
 
         def act() -> None:
             if self.incarnation != incarnation:
                 return
             if self.paused:
-                self._asleep.append(action)
+                self._asleep.append((timer, action))
             else:
                 action()
 
-        return act
+        timer = clock.call_in(delay_ms, act)
+        return timer
 
     # -- what others ask of this broker -----------------------------------------------------------
 
@@ -362,8 +363,10 @@ class Node:
         asleep, self._asleep = self._asleep, []
         for message in inbox:
             self._act_on(message)
-        for action in asleep:
-            action()
+        for timer, action in asleep:
+            # What came in may have made it needless, and then somebody has cancelled or moved it.
+            if not timer.cancelled and not timer.armed:
+                action()
         for tell in self.on_resume:
             tell()
 

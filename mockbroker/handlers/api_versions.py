@@ -36,6 +36,10 @@ _METADATA_VERSION = SupportedFeature(name="metadata.version", min_version=7, max
 _ELR = SupportedFeature(name="eligible.leader.replicas.version", min_version=0, max_version=1)
 
 
+# What a client says that does not know which broker it talks to.
+NO_NODE = -1
+
+
 def refuse(call: Call[ApiVersionsRequest], error: KafkaError) -> ApiVersionsResponse:  # noqa: ARG001 - all are alike
     """The request answered with an error; one key tells an overambitious client where to go on."""
     if error.code != ErrorCode.UNSUPPORTED_VERSION:
@@ -64,6 +68,9 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
         ):
             return refuse(call, KafkaError(ErrorCode.INVALID_REQUEST))
         call.peer.software = f"{body.client_software_name} {body.client_software_version}"
+        if (body.cluster_id is None) != (body.node_id == NO_NODE):
+            # A client that has been here before knows both, a new one neither.
+            return refuse(call, KafkaError(ErrorCode.INVALID_REQUEST))
         if _is_elsewhere(body, node):
             return refuse(call, KafkaError(ErrorCode.REBOOTSTRAP_REQUIRED))
     features = [_METADATA_VERSION] if call.version < 4 else [_METADATA_VERSION, _ELR]
@@ -87,5 +94,4 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
 
 def _is_elsewhere(body: ApiVersionsRequest, node: Node) -> bool:
     """Whether the client thinks that it talks to another cluster or another broker."""
-    wrong_cluster = body.cluster_id is not None and body.cluster_id != node.image.cluster_id
-    return wrong_cluster or (body.node_id >= 0 and body.node_id != node.id)
+    return body.cluster_id is not None and (body.cluster_id, body.node_id) != (node.image.cluster_id, node.id)

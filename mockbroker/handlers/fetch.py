@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mockbroker.core.delayed import DelayedFetch, Reading
 from mockbroker.core.fetch_sessions import Wanted
+from mockbroker.core.replica import READ_COMMITTED, READ_UNCOMMITTED
 from mockbroker.handlers.fetch_reads import FetchReader
 from mockbroker.handlers.registry import answers
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -33,12 +34,12 @@ _FIRST_BROKER_ID = 0
 
 
 def refuse(call: Call[FetchRequest], error: KafkaError) -> FetchResponse:
-    """The whole fetch refused: an error at the top where there is room for one (v7+), else in each partition."""
+    """The whole fetch refused: an error at the top where there is room for one (v7+), in each partition before v13."""
     response = FetchResponse(error_code=error.code)
-    if call.version < 7:
+    if call.version < 13:
         response.responses = [
             FetchedTopic(
-                topic=t.topic, partitions=[FetchReader.refused(p.partition, error) for p in t.partitions]
+                topic=t.topic, partitions=[FetchReader.refused(p.partition, error, []) for p in t.partitions]
             )
             for t in call.body.topics
         ]
@@ -55,21 +56,18 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
             ErrorCode.INVALID_REQUEST,
             "mockbroker's followers do not fetch over sockets; clients are not brokers",
         )
-    by_id = call.version >= 13
-    forgotten: list[Place] = [
-        (t.topic_id if by_id else t.topic, index)
-        for t in body.forgotten_topics_data
-        for index in t.partitions
-    ]
-    plan = node.fetch_sessions.plan(
-        body.session_id, body.session_epoch, list(_wanted(call, node).values()), forgotten, by_id=by_id
-    )
+    if body.isolation_level not in (READ_UNCOMMITTED, READ_COMMITTED):
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level")
+    try:
+        plan = _plan(call, node)
+    except KafkaError as refused:
+        return FetchResponse(error_code=refused.code)  # of its partitions a refused session says nothing
     reader = FetchReader(call, node, plan.wanted)
     read = reader.read()
     for want, _ in read.sources:
-        node.world.positions.note(want.topic, want.index, call.client_id)
+        node.world.positions.note_fetch((want.topic, want.index), call.client_id)
     enough = read.bytes >= body.min_bytes or read.urgent
-    if enough or body.max_wait_ms <= 0 or not plan.wanted:
+    if enough or body.max_wait_ms <= 0 or not read.sources:
         return _respond(plan, reader, read.partitions)
     readings = [
         Reading(replica, replica.leader_epoch, want.offset, want.max_bytes, body.isolation_level)
@@ -82,6 +80,20 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
         min_bytes=body.min_bytes,
         patience_ms=body.max_wait_ms,
     ).ticket
+
+
+def _plan(call: Call[FetchRequest], node: Node) -> FetchPlan:
+    """What is to be read, by the request and its session.  Raises what is wrong with the session."""
+    body = call.body
+    by_id = call.version >= 13
+    forgotten: list[Place] = [
+        (t.topic_id if by_id else t.topic, index)
+        for t in body.forgotten_topics_data
+        for index in t.partitions
+    ]
+    return node.fetch_sessions.plan(
+        body.session_id, body.session_epoch, list(_wanted(call, node).values()), forgotten, by_id=by_id
+    )
 
 
 def _wanted(call: Call[FetchRequest], node: Node) -> dict[Place, Wanted]:

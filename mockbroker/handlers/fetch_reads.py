@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mockbroker.core import settings
-from mockbroker.core.replica import READ_COMMITTED, READ_UNCOMMITTED
+from mockbroker.core.replica import READ_COMMITTED
 from mockbroker.handlers.shapes import LeaderHints
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.fetch import AbortedTransaction, EpochEndOffset, FetchedPartition
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from mockbroker.protocol.messages.fetch import FetchRequest
 
 NO_PREFERENCE = -1
+NO_EPOCH = -1
+
+# What this broker cannot even look for.
+NOT_KNOWN_HERE = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
 
 
 @dataclass(slots=True)
@@ -59,7 +63,8 @@ class FetchReader:
                 read.sources.append((want, replica))
             except KafkaError as refused:
                 partition = self._refused(want, refused)
-            if self.is_urgent(partition):
+            # An unknown partition does not hasten the answer while there is another one to wait for.
+            if self.is_urgent(partition) and partition.error_code not in NOT_KNOWN_HERE:
                 read.urgent = True
             read.partitions.append((want, partition))
         return read
@@ -74,20 +79,20 @@ class FetchReader:
         )
 
     @staticmethod
-    def refused(index: int, error: KafkaError) -> FetchedPartition:
-        """A partition that was not read."""
+    def refused(index: int, error: KafkaError, aborted: list[AbortedTransaction] | None) -> FetchedPartition:
+        """A partition that was not read; Kafka has null aborted transactions where it came to a log, else none."""
         return FetchedPartition(
             partition_index=index,
             error_code=error.code,
             high_watermark=-1,
             last_stable_offset=-1,
             log_start_offset=-1,
-            aborted_transactions=None,
+            aborted_transactions=aborted,
             records=b"",
         )
 
     def _refused(self, want: Wanted, error: KafkaError) -> FetchedPartition:
-        partition = self.refused(want.index, error)
+        partition = self.refused(want.index, error, [] if error.code in NOT_KNOWN_HERE else None)
         if self._version >= 16 and error.code in (
             ErrorCode.NOT_LEADER_OR_FOLLOWER,
             ErrorCode.FENCED_LEADER_EPOCH,
@@ -99,8 +104,6 @@ class FetchReader:
 
     def _replica(self, want: Wanted) -> Replica:
         """The replica to read from.  Raises in Kafka's order: id, existence, epoch, role."""
-        if self._body.isolation_level not in (READ_UNCOMMITTED, READ_COMMITTED):
-            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level")
         if want.max_bytes < 0 or self._body.max_bytes < 0:
             raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "a negative limit")
         if not want.topic and self._version >= 13:
@@ -108,7 +111,7 @@ class FetchReader:
         replica = self._node.replica_of(want.topic, want.index)
         if self._version >= 13 and replica.topic_id != want.topic_id:
             raise KafkaError(ErrorCode.INCONSISTENT_TOPIC_ID)
-        check_leader_epoch(replica, want.leader_epoch)
+        check_leader_epoch(replica, max(want.leader_epoch, NO_EPOCH))  # Fetch alone takes any negative for none
         if not replica.leading and (self._version < 11 or replica.following is None):
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
         return replica
@@ -174,7 +177,7 @@ class FetchReader:
 
 def check_leader_epoch(replica: Replica, epoch: int) -> None:
     """A client that knows an older leader is told so, and one that knows a newer one is asked for patience."""
-    if epoch < 0:
+    if epoch == NO_EPOCH:
         return
     if epoch < replica.leader_epoch:
         raise KafkaError(ErrorCode.FENCED_LEADER_EPOCH)

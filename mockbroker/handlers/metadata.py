@@ -84,14 +84,15 @@ def _look_up(
     call: Call[MetadataRequest], node: Node, asked: MetadataTopic, unknown: list[str]
 ) -> TopicMetadata:
     if call.version < 12 and (asked.name is None or asked.topic_id != ZERO_UUID):
-        return TopicMetadata(error_code=ErrorCode.INVALID_REQUEST, name="", topic_id=asked.topic_id)
+        # Kafka gives up on the whole request, here and below.
+        raise KafkaError(ErrorCode.INVALID_REQUEST)
     if asked.topic_id != ZERO_UUID:
         by_id = node.image.topic_by_id(asked.topic_id)
         if by_id is None:
             return TopicMetadata(error_code=ErrorCode.UNKNOWN_TOPIC_ID, name=None, topic_id=asked.topic_id)
         return _describe(call, node, by_id)
     if asked.name is None:
-        return TopicMetadata(error_code=ErrorCode.UNKNOWN_SERVER_ERROR, name=None)
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR)
     by_name = node.image.topics.get(asked.name)
     if by_name is not None:
         return _describe(call, node, by_name)

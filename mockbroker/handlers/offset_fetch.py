@@ -66,6 +66,9 @@ def _fetch(call: Call[OffsetFetchRequest], node: Node, group: OffsetFetchGroup) 
         topics = _all(call, node.image, offsets)
     else:
         topics = [_some(call, node.image, offsets, topic) for topic in group.topics]
+    for topic in topics:
+        for part in topic.partitions:
+            node.world.positions.note_lookup((topic.name, part.partition_index), call.client_id)
     return FetchedOffsetsGroup(group_id=group.group_id, topics=topics)
 
 

@@ -209,25 +209,41 @@ class GroupControls:
     def _is_positioned(self) -> Condition[GroupSnapshot]:
         def look() -> GroupSnapshot | None:
             found = self._snapshot()
-            return found if found.state == STABLE and not self._unpositioned(found) else None
+            missing = self._unassigned(found) or self._unpositioned(found)
+            return found if found.state == STABLE and found.assignment.owners and not missing else None
 
         def now() -> str:
-            missing = self._unpositioned(self._snapshot())
-            named = ", ".join(f"{p.topic}-{p.partition} by {client}" for p, client in missing)
-            return self._stands() + (f"; not fetched yet: {named}" if missing else "")
+            found = self._snapshot()
+            lines = [self._stands()]
+            if found.members and (unassigned := self._unassigned(found)):
+                lines.append("not assigned: " + ", ".join(map(str, unassigned)))
+            if missing := self._unpositioned(found):
+                lines.append("not fetched yet: " + ", ".join(f"{p} by {client}" for p, client in missing))
+            return "; ".join(lines)
 
-        return Condition(f"every partition assigned in group {self.id} to be fetched by its owner", look, now)
+        return Condition(f"every partition that group {self.id} reads to be fetched by its owner", look, now)
+
+    def _unassigned(self, found: GroupSnapshot) -> list[TopicPartition]:
+        """Partitions of subscribed topics that nobody owns.
+
+        A client that joins before it knows its topics gets nothing, and joins again a moment later.
+        """
+        topics = self._at.world.controller.image.topics
+        wanted = {name for member in found.members for name in member.subscription or () if name in topics}
+        owned = found.assignment.owners
+        every = (TopicPartition(name, p.index) for name in sorted(wanted) for p in topics[name].partitions)
+        return [place for place in every if place not in owned]
 
     def _unpositioned(self, found: GroupSnapshot) -> list[tuple[TopicPartition, str]]:
         """Partitions whose owner has not fetched them since it got them."""
         world = self._at.world
         past = world.chronicle.of(self.id)
-        first_fetch = past[-1].first_fetch if past else 0
+        since = past[-1].first_fetch if past else 0
         return [
             (place, member.client_id)
             for member in found.members
             for place in found.assignment[member.id]
-            if world.positions.fetched(place, member.client_id) < first_fetch
+            if not world.positions.is_found(place, member.client_id, since)
         ]
 
     def _has_committed(
@@ -287,7 +303,7 @@ class Group(GroupControls):
         return self._at.wait(self._is_stable(members, newer_than), timeout)
 
     def wait_positioned(self, *, timeout: float | str | None = None) -> GroupSnapshot:
-        """Wait until every assigned partition has been fetched by its owner.
+        """Wait until every partition of the topics that the group reads is assigned, and fetched by its owner.
 
         From then on a consumer that starts at `latest` misses nothing that is appended.
         """

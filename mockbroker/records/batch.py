@@ -266,7 +266,11 @@ def parse_produced(records: Buffer | None, *, version: int) -> Batch:
     if version < 7 and batch.attributes & CODEC_MASK == Codec.ZSTD:
         raise KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce v7")
     # The beginning of another batch is ignored, as it is in a Fetch response; a whole one is refused.
-    if size < len(records) and entry_size(records, size):
+    try:
+        another = size < len(records) and entry_size(records, size)
+    except KafkaError as torn:
+        raise KafkaError(torn.code) from torn  # Kafka has words only for the first one
+    if another:
         raise KafkaError(ErrorCode.INVALID_RECORD, "more than one record batch")
     return batch
 

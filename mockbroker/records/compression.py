@@ -56,6 +56,8 @@ XERIAL_BLOCK_BYTES = 32 * 1024
 # Frame of independent 64 KiB blocks without checksums.  Java reads independent blocks only, and cramjam's
 # own frames have linked ones; hence the framing by hand.  0x82 is the checksum of the two bytes before it.
 LZ4_HEADER = b"\x04\x22\x4d\x18\x60\x40\x82"
+LZ4_FLAGS_AT = 4
+LZ4_INDEPENDENT = 0x20
 LZ4_BLOCK_BYTES = 64 * 1024
 LZ4_BLOCK_STORED = 0x8000_0000
 LZ4_END = bytes(4)
@@ -91,7 +93,7 @@ def decompress(codec: Codec, data: Buffer, limit: int = DECOMPRESSED_BYTES_MAX) 
         case Codec.SNAPPY:
             return _snappy_decompress(data, room)
         case Codec.LZ4:
-            return _decompress_into(codec, data, room)
+            return _lz4_decompress(data, room)
         case Codec.ZSTD:
             if standard := standard_zstd():
                 return zstd_decompress(standard, data, room)
@@ -238,6 +240,13 @@ def _snappy_block(block: memoryview, room: int) -> bytes:
         return bytes(library.snappy.decompress_raw(block))
     except library.DecompressionError as error:
         raise CorruptCompression(f"snappy: {error}") from error
+
+
+def _lz4_decompress(data: Buffer, room: int) -> bytes:
+    # A producer whose blocks hang on each other is refused by Kafka, so it is refused here.
+    if len(data) > LZ4_FLAGS_AT and not data[LZ4_FLAGS_AT] & LZ4_INDEPENDENT:
+        raise CorruptCompression("lz4: its blocks hang on each other, which Kafka does not read")
+    return _decompress_into(Codec.LZ4, data, room)
 
 
 def _lz4_compress(data: Buffer) -> bytes:

@@ -18,6 +18,7 @@ import trio
 from mockbroker.conversation import Conversation
 from mockbroker.core import settings
 from mockbroker.core.call import Peer
+from mockbroker.core.groups.attendance import connection_ended
 from mockbroker.server.connection import Connection
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Listener:
         """Told by a connection that it is over."""
         del self._connections[connection]
         self._room.set()
+        self.shell.observe(
+            lambda: connection_ended(self.node, connection.conversation.peer.ordinal),
+            f"the end of {connection}",
+        )
 
     async def run(self) -> None:
         """Accept clients until cancelled."""

@@ -154,11 +154,11 @@ class KafkaPython:
     class Producer:
         """Its producer."""
 
-        def __init__(self, bootstrap: str, acks: Acks) -> None:
+        def __init__(self, bootstrap: str, acks: Acks, *, idempotent: bool = False) -> None:
             self.producer = kafka.KafkaProducer(
                 **KafkaPython.common(bootstrap),
                 acks=acks if acks == "all" else int(acks),
-                enable_idempotence=acks == "all",
+                enable_idempotence=idempotent,
                 delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             )
 
@@ -229,10 +229,11 @@ class Confluent:
     def poll(self) -> list[Got]:
         got = []
         for message in self.consumer.consume(100, POLL_S):
-            if message.error() is None:
+            error = message.error()
+            if error is None:
                 got.append(Got(message.partition() or 0, message.offset() or 0, _bytes(message.value())))
-            elif message.error().fatal():
-                raise confluent_kafka.KafkaException(message.error())
+            elif error.fatal():
+                raise confluent_kafka.KafkaException(error)
         return got
 
     def commit(self, offsets: Mapping[int, int]) -> None:
@@ -254,10 +255,10 @@ class Confluent:
     class Producer:
         """Its producer."""
 
-        def __init__(self, bootstrap: str, acks: Acks) -> None:
+        def __init__(self, bootstrap: str, acks: Acks, *, idempotent: bool = False) -> None:
             settings = {
                 "acks": acks,
-                "enable.idempotence": acks == "all",
+                "enable.idempotence": idempotent,
                 "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
                 "linger.ms": 0,
             }
@@ -342,16 +343,16 @@ class Aiokafka:
     class Producer:
         """Its producer."""
 
-        def __init__(self, bootstrap: str, acks: Acks) -> None:
+        def __init__(self, bootstrap: str, acks: Acks, *, idempotent: bool = False) -> None:
             self.runner = asyncio.Runner()
             self.producer: Any = None
-            self.runner.run(self._start(bootstrap, acks))
+            self.runner.run(self._start(bootstrap, acks, idempotent=idempotent))
 
-        async def _start(self, bootstrap: str, acks: Acks) -> None:
+        async def _start(self, bootstrap: str, acks: Acks, *, idempotent: bool) -> None:
             self.producer = aiokafka.AIOKafkaProducer(
                 **Aiokafka.common(bootstrap),
                 acks=acks if acks == "all" else int(acks),
-                enable_idempotence=acks == "all",
+                enable_idempotence=idempotent,
             )
             await self.producer.start()
 
@@ -361,7 +362,9 @@ class Aiokafka:
         async def _send(self, topic: str, partition: int, values: Sequence[bytes]) -> list[bytes]:
             futures = [await self.producer.send(topic, value, partition=partition) for value in values]
             fates = await asyncio.gather(*futures, return_exceptions=True)
-            return [value for value, fate in zip(values, fates, strict=True) if not isinstance(fate, Exception)]
+            return [
+                value for value, fate in zip(values, fates, strict=True) if not isinstance(fate, Exception)
+            ]
 
         def close(self) -> None:
             self.runner.run(self.producer.stop())

@@ -106,7 +106,9 @@ def _raise_to(known: dict[int, int], offsets: dict[int, int]) -> None:
 class Sender(App):
     """Sends numbered values to one partition, batch after batch."""
 
-    def __init__(self, library: Library, bootstrap: str, topic: str, *, partition: int = 0, acks: Acks = "all") -> None:
+    def __init__(
+        self, library: Library, bootstrap: str, topic: str, *, partition: int = 0, acks: Acks = "all"
+    ) -> None:
         super().__init__()
         self._library = library
         self._bootstrap = bootstrap
@@ -117,7 +119,8 @@ class Sender(App):
         self.acknowledged: list[bytes] = []
 
     def run(self) -> None:
-        producer = self._library.Producer(self._bootstrap, self._acks)
+        # What a client sends again because it heard nothing must not be there twice.
+        producer = self._library.Producer(self._bootstrap, self._acks, idempotent=self._acks == "all")
         try:
             while not self._stopping.is_set():
                 values = [f"v-{len(self.sent) + n:06}".encode() for n in range(BATCH)]
@@ -142,7 +145,9 @@ def workers(library: Library, *hows: Membership) -> Iterator[list[Worker]]:
             app.stop()
 
 
-def send(library: Library, bootstrap: str, topic: str, *values: bytes, acks: Acks = "all", partition: int = 0) -> list[bytes]:
+def send(
+    library: Library, bootstrap: str, topic: str, *values: bytes, acks: Acks = "all", partition: int = 0
+) -> list[bytes]:
     """Produce some values with a client of its own, and give those that were acknowledged."""
     producer = library.Producer(bootstrap, acks)
     try:

@@ -98,10 +98,14 @@ class Aiokafka:
 
     def transact(self, topic: str, records: Sequence[Record], transactional_id: str, *, commit: bool) -> None:
         async def transaction() -> None:
-            async with AIOKafkaProducer(**self.common, transactional_id=transactional_id) as producer:
+            producer = AIOKafkaProducer(**self.common, transactional_id=transactional_id)
+            try:  # not `async with`: a start that fails would leave its tasks behind
+                await producer.start()
                 await producer.begin_transaction()
                 await _send(producer, topic, records)
                 await (producer.commit_transaction() if commit else producer.abort_transaction())
+            finally:
+                await producer.stop()
 
         self.loop.run(transaction())
 

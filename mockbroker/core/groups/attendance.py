@@ -1,7 +1,9 @@
 """Which members are there: heard of lately, over a connection that is still open.
 
 A test that moves broker time forward by a minute does not mean that live members were silent for a minute:
-their heartbeats, which come in real time, would have come.  Those are kept alive; the silent are not.
+their heartbeats, which come in real time, would have come.  Those are kept alive; the silent are not.  It is
+trust, though: a process that was killed a moment ago looks alive until its connection is seen to end.  Whoever
+hangs up without another word was dead already, and its session ends when it would have.
 """
 
 from __future__ import annotations
@@ -36,13 +38,17 @@ MEMBERS_MAX = 10_000
 class Attendance:
     """When each member was last heard of, by the clients' time, and over which connection."""
 
-    __slots__ = ("_heard",)
+    __slots__ = ("_heard", "_trusted")
 
     def __init__(self) -> None:
         self._heard: dict[tuple[str, str], tuple[int, int]] = {}
+        # By connection: members that were kept alive and have not spoken since, and when, by broker time,
+        # their sessions would have ended at the latest.
+        self._trusted: dict[int, dict[tuple[str, str], int]] = {}
 
     def note(self, group_id: str, member_id: str, connection: int, now_ms: int) -> None:
         """A member spoke."""
+        self._trusted.get(connection, {}).pop((group_id, member_id), None)
         self._heard[group_id, member_id] = (connection, now_ms)
         if len(self._heard) > MEMBERS_MAX:
             del self._heard[next(iter(self._heard))]
@@ -51,6 +57,15 @@ class Attendance:
         """Whether a member would have sent its heartbeats."""
         connection, heard_ms = self._heard.get((group_id, member.id), (-1, 0))
         return connection in connected and now_ms - heard_ms <= member.session_timeout_ms * SILENT_AFTER
+
+    def trust(self, group_id: str, member_id: str, due_ms: int) -> None:
+        """A member is kept alive on the strength of its connection."""
+        connection, _ = self._heard[group_id, member_id]
+        self._trusted.setdefault(connection, {}).setdefault((group_id, member_id), due_ms)
+
+    def no_longer_trusted(self, connection: int) -> dict[tuple[str, str], int]:
+        """A connection ended: the members that were trusted for its sake, and when their sessions end."""
+        return self._trusted.pop(connection, {})
 
 
 def hear(call: Call[Any], node: Node, group_id: str, member_id: str) -> None:
@@ -64,9 +79,24 @@ def keep_members_alive(shard: GroupShard, connected: AbstractSet[int]) -> int:
     for group in shard.groups.values():
         for member in group.members.values():
             if world.attendance.is_there(group.id, member, connected, world.patience.now):
+                world.attendance.trust(group.id, member.id, shard.clock.now + member.session_timeout_ms)
                 keep_alive(shard, group, member)
                 reach_ms = min(reach_ms, max(member.session_timeout_ms // LOOKS_PER_SESSION, 1))
     return reach_ms
+
+
+def connection_ended(node: Node, connection: int) -> None:
+    """A client hung up: whom we trusted for it, and who has said nothing since, was not alive."""
+    for (group_id, member_id), due_ms in node.world.attendance.no_longer_trusted(connection).items():
+        for shard in node.shards.values():
+            group = shard.groups.get(group_id)
+            member = None if group is None else group.members.get(member_id)
+            if member is None or member.session is None or member.outlives_its_session:
+                continue
+            if due_ms <= shard.clock.now:
+                shard.expire(group_id, member_id)
+            else:
+                member.session.move(due_ms)
 
 
 def all_synced(shard: GroupShard, group_id: str) -> bool:

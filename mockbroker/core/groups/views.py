@@ -55,7 +55,7 @@ class GroupView:
 class Generation:
     """A generation that began to work: when, why, and who got what.  No members: the group became empty.
 
-    `first_fetch` is the number (see `Positions`) of the first fetch that its members can have made.
+    `first_fetch` is the number (see `Positions`) of the first fetch that can be one of this generation.
     """
 
     generation: int

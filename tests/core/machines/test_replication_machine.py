@@ -51,7 +51,7 @@ SESSION_MS = 9_000
 LONG_MS = 40_000
 
 brokers = st.integers(min_value=1, max_value=5)
-places = st.sampled_from(PLACES)
+places = st.sampled_from([PLACES[0], *PLACES])
 noticed_in = st.sampled_from([0, 0, SESSION_MS])
 NO_ELECTION = (
     ErrorCode.ELECTION_NOT_NEEDED,
@@ -118,17 +118,34 @@ class Replication(RuleBasedStateMachine):
         self.conversations: dict[int, Conversation] = {}
         self.isolated: set[int] = set()
 
-    @initialize(count=st.integers(3, 5), min_in_sync=st.sampled_from([2, 1]), seed=st.integers(0, 3))
-    def begin(self, count: int, min_in_sync: int, seed: int) -> None:
+    @initialize(
+        count=st.sampled_from([3, 3, 4, 5]),
+        min_in_sync=st.sampled_from([2, 1]),
+        copies=st.sampled_from([3, 2]),
+        controller_ms=st.sampled_from([0, 0, 30]),
+        brokers_ms=st.sampled_from([0, 0, 7]),
+        unclean=st.sampled_from([False, False, True]),
+    )
+    def begin(
+        self, count: int, min_in_sync: int, copies: int, controller_ms: int, brokers_ms: int, *, unclean: bool
+    ) -> None:
         config = {"replica.lag.time.max.ms": LAG_TIME_MS, "broker.session.timeout.ms": SESSION_MS}
-        self.world = World(brokers=range(1, count + 1), random=Random(seed), config=config)
+        self.world = World(brokers=range(1, count + 1), random=Random(7), config=config)
         self.witness = Witness(self.world, PLACES)
-        assignments = [[1, 2, 3], [count, 1, 2][: 2 + seed % 2]]
-        overrides = {"min.insync.replicas": str(min_in_sync)}
-        self.world.controller.create_topics([NewTopic(TOPIC, assignments, overrides)])
+        self.witness.unclean_allowed = unclean
+        assignments = [[1, 2, 3], [count, 1, 2][:copies]]
+        self.world.controller.create_topics([NewTopic(TOPIC, assignments, self.configs(min_in_sync))])
         self.world.settle()
+        for one in self.world.nodes:
+            self.world.links.slow(one, CONTROLLER, controller_ms)
+            for other in range(1, one):
+                self.world.links.slow(one, other, brokers_ms)
 
     # -- helpers ----------------------------------------------------------------------------------
+
+    def configs(self, min_in_sync: int) -> dict[str, str]:
+        unclean = "true" if self.witness.unclean_allowed else "false"
+        return {"min.insync.replicas": str(min_in_sync), "unclean.leader.election.enable": unclean}
 
     def broker(self, wish: int) -> int:
         return (wish - 1) % len(self.world.nodes) + 1
@@ -233,6 +250,23 @@ class Replication(RuleBasedStateMachine):
             )
             if not lose:
                 stream.sequence, stream.unsettled = stream.sequence + 1, None
+
+    @rule(place=places, wish=brokers, producer=st.none() | st.integers(1, 2), back=st.booleans())
+    def produce_in_vain(self, place: Place, wish: int, producer: int | None, *, back: bool) -> None:
+        """What nobody copied before the leader was deposed; `back`: it is elected again, having truncated."""
+        leader, others = self.leader(place), [id for id in self.world.nodes if id != self.leader(place)]
+        thawed = [id for id in others if place in self.world.nodes[id].replicas]
+        for id in thawed:
+            self.world.nodes[id].replicas[place].frozen = True
+        if producer is None:
+            self.produce([(place, -1, 1), (place, 1, 1)])
+        else:
+            self.produce_next(place, self.streams.setdefault((producer, place), Stream(producer)), -1, lose=True)
+        self.elect(place, wish)
+        for id in thawed:
+            self.let_copy(place, id, 0)
+        if back:
+            self.elect(place, leader)
 
     @rule(
         place=places,
@@ -393,14 +427,9 @@ class Replication(RuleBasedStateMachine):
             assert refused.code in NO_ELECTION
         self.world.settle()
 
-    @rule(min_in_sync=st.integers(1, 3), unclean=st.integers(0, 3))
-    def configure(self, min_in_sync: int, unclean: int) -> None:
-        configs = {"min.insync.replicas": str(min_in_sync)}
-        if not unclean:
-            # From here on an example cannot lose its innocence twice, so it seldom does.
-            self.witness.unclean_allowed = True
-            configs["unclean.leader.election.enable"] = "true"
-        self.world.controller.alter_configs(ConfigKind.TOPIC, TOPIC, configs)
+    @rule(min_in_sync=st.integers(1, 3))
+    def configure(self, min_in_sync: int) -> None:
+        self.world.controller.alter_configs(ConfigKind.TOPIC, TOPIC, self.configs(min_in_sync))
         self.world.settle()
 
     # -- time -------------------------------------------------------------------------------------
@@ -448,17 +477,14 @@ class Replication(RuleBasedStateMachine):
             if node.paused:
                 self.world.resume(id)
             self.world.heal(id)
-        self.configure_for_the_end()
+        # With more in sync demanded than there are copies nothing would ever be seen.
+        self.configure(1)
         self.world.clock.advance(LONG_MS)
         for place in PLACES:
             for id in ids:
                 self.let_copy(place, id, 0)
         self.world.clock.advance(LONG_MS)
         self.wait(PATIENCE_MS)
-
-    def configure_for_the_end(self) -> None:
-        """With more in sync demanded than there are replicas nothing would ever be seen."""
-        self.configure(1, 1)
 
     def everything_was_answered(self) -> None:
         """Those whose broker lived on; a crash takes its connections with it."""

@@ -318,7 +318,7 @@ def test_the_machine_finds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTATIONS[name](monkeypatch)
     # Always the same examples, and no time spent on finding the smallest one.
     how = settings(
-        max_examples=1_000,
+        max_examples=400,
         stateful_step_count=40,
         phases=[Phase.generate],
         database=None,
