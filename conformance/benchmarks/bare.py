@@ -1,7 +1,8 @@
 """A producer without a client: one socket, one frame made beforehand, one answer.
 
 Times the broker and the kernel and nothing else.  And all brokers take what it sends, where kfake refuses
-librdkafka's batches, which say 0 where kfake wants a leader epoch of -1.  Frames are mockbroker's own codec.
+whatever says 0 for a leader epoch that is not known yet, as librdkafka and the Python clients do, rather than
+-1.  Frames are made by mockbroker's own codec.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ PARTITION_BYTES = 4_000_000
 # As large as clients make their batches, and below the limit that brokers set by default.
 BATCH_BYTES = 500_000
 PASSES = 4
+# All there is: a client that has fetched as many as it wants to hold pauses for a second, which is not ours.
+QUEUED_MESSAGES = 1_000_000
 AT_ONCE = 10_000
 
 
@@ -50,7 +52,12 @@ def rate(target: Target, topic: str, size: int) -> float:
     """Records a second over several passes; the first, uncounted one opens the connections."""
     count = fill(target, topic, size)
     consumer = Consumer(
-        target.client(group_id=target.new_name("readers"), enable_auto_commit=False, fetch_wait_max_ms=10)
+        target.client(
+            group_id=target.new_name("readers"),
+            enable_auto_commit=False,
+            fetch_wait_max_ms=10,
+            queued_min_messages=QUEUED_MESSAGES,
+        )
     )
     try:
         read_all(consumer, topic, count)

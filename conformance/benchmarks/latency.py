@@ -1,13 +1,14 @@
 """Latency: one record at a time, until it is acknowledged, and until a waiting consumer has it.
 
-Medians within a sample: a scheduler's hiccup belongs to the machine.  Two clients show what users feel; a
-bare socket leaves out what every broker's client costs alike.  No client speaks with all peers: kfake refuses
-librdkafka's batches (see `bare`), and the mock answers kafka-python's first request in a form nobody can read.
+Medians within a sample: a scheduler's hiccup belongs to the machine.  Three clients show what users feel; a
+bare socket leaves out what a client costs beside every broker.  No client speaks with all peers: kfake takes
+batches of franz-go only (see `bare`), and the mock's answer to an ApiVersions newer than itself cannot be read.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ from kafka import KafkaProducer
 
 from conformance.benchmarks.bare import BareProducer, bare_producer, check
 from conformance.benchmarks.measure import Aim, Measure
-from conformance.benchmarks.peers import ANSWER_TIMEOUT_S, Target, partitions_of
+from conformance.benchmarks.peers import ANSWER_TIMEOUT_S, Target, go_program, partitions_of
 from conformance.benchmarks.produce import REFUSE_LIBRDKAFKA
 
 SYNC_PRODUCES = 500
@@ -59,6 +60,16 @@ def kafka_python_produce_ms(target: Target) -> float:
             return _median_ms(times)
         finally:
             producer.close()
+
+
+def franz_go_produce_ms(target: Target) -> float:
+    """The same with franz-go, which counts by itself."""
+    with target.topic("synced") as topic:
+        command = [str(go_program()), "produce", target.bootstrap, topic, str(SYNC_PRODUCES)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_TIMEOUT_S, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return float(done.stdout)
 
 
 def bare_produce_ms(target: Target) -> float:
@@ -125,6 +136,12 @@ MEASURES = (
         "sync produce, kafka-python",
         "ms",
         kafka_python_produce_ms,
+        without=frozenset({"mock", "kfake"}),
+    ),
+    Measure(
+        "sync produce, franz-go",
+        "ms",
+        franz_go_produce_ms,
         aims=(Aim(1.3, "kfake"),),
         without=frozenset({"mock"}),
     ),

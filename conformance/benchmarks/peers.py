@@ -95,14 +95,12 @@ class Peer:
 
     name: str
     serve: Callable[[], contextlib.AbstractContextManager[str]]
-    prepare: Callable[[], None] = lambda: None
     # The mock makes a topic when it is asked for its metadata, and knows no CreateTopics or DeleteTopics.
     has_topic_admin: bool = True
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Target]:
         """A new cluster of this kind. Raises PeerMissing."""
-        self.prepare()
         with self.serve() as bootstrap:
             yield Target(self, bootstrap, AdminClient({"bootstrap.servers": bootstrap, "log_level": 2}))
 
@@ -151,20 +149,16 @@ def _mock() -> contextlib.AbstractContextManager[str]:
     return _process([sys.executable, "-m", "conformance.benchmarks.librdkafka_mock"])
 
 
-def _kfake_binary() -> Path:
-    return cache_directory() / "kfake" / "kfake"
-
-
-def _build_kfake() -> None:
-    """Build it once, and again when its source here is newer."""
-    binary, source = _kfake_binary(), _FOLDER / "kfake"
-    if binary.exists() and binary.stat().st_mtime > max(file.stat().st_mtime for file in source.iterdir()):
-        return
+def go_program() -> Path:
+    """The program of `golang/`, built once, and again when its source is newer.  Raises PeerMissing."""
+    program, source = cache_directory() / "benchmarks" / "bench", _FOLDER / "golang"
+    if program.exists() and program.stat().st_mtime > max(file.stat().st_mtime for file in source.iterdir()):
+        return program
     if shutil.which("go") is None:
         raise PeerMissing("there is no `go` on the PATH to build it with")
-    binary.parent.mkdir(parents=True, exist_ok=True)
+    program.parent.mkdir(parents=True, exist_ok=True)
     built = subprocess.run(
-        ["go", "build", "-o", str(binary), "."],
+        ["go", "build", "-o", str(program), "."],
         cwd=source,
         capture_output=True,
         text=True,
@@ -173,10 +167,11 @@ def _build_kfake() -> None:
     )
     if built.returncode:
         raise PeerMissing(f"`go build` failed: {built.stderr.strip().splitlines()[-1]}")
+    return program
 
 
 def _kfake() -> contextlib.AbstractContextManager[str]:
-    return _process([str(_kfake_binary())])
+    return _process([str(go_program()), "serve"])
 
 
 @contextlib.contextmanager
@@ -195,7 +190,7 @@ PEERS = {
     for peer in (
         Peer(OURS, _mockbroker),
         Peer("mock", _mock, has_topic_admin=False),
-        Peer("kfake", _kfake, _build_kfake),
+        Peer("kfake", _kfake),
         Peer("kafka", _kafka),
     )
 }

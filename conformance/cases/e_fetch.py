@@ -123,14 +123,14 @@ def _(it: Stage) -> None:
     nothing = {"topics": []}
     for what, fields in (
         ("who would not wait", at(topic)),
-        ("who wants no bytes", at(topic, max_wait=6_000) | {"min_bytes": 0}),
-        ("who asks for an unknown partition", at(topic, {0: 0, 7: 0}, max_wait=6_000)),
-        ("who is out of range", at(topic, 7, max_wait=6_000)),
-        ("who asks for no partition", at(topic, max_wait=6_000, session_epoch=-1) | nothing),
+        ("who wants no bytes", at(topic, max_wait=3_000) | {"min_bytes": 0}),
+        ("who asks for an unknown partition", at(topic, {0: 0, 7: 0}, max_wait=3_000)),
+        ("who is out of range", at(topic, 7, max_wait=3_000)),
+        ("who asks for no partition", at(topic, max_wait=3_000, session_epoch=-1) | nothing),
     ):
         began = time.monotonic()
         line.ask("Fetch", 12, **fields)
-        it.tell(f"{what} is answered at once", time.monotonic() - began < 5)
+        it.tell(f"{what} is answered at once", time.monotonic() - began < 2)
 
 
 class _Session:
@@ -242,7 +242,7 @@ def _(it: Stage) -> None:
     it.brokers.crash(2)
     it.until(lambda: it.metadata(topic)[0]["leader_id"] == 1, "1 leads")
     it.brokers.restart(2)
-    it.until(lambda: it.metadata(topic)[0]["isr_nodes"] == [1, 3, 2], "2 is back")
+    it.until(lambda: len(it.metadata(topic)[0]["isr_nodes"]) == 3, "2 is back")
     it.until(lambda: it.metadata(topic, 2)[0]["leader_id"] == 1, "2 knows it")
     for node in (1, 2):
         it.ask("Fetch", 16, node=node, **at(id, part={"current_leader_epoch": 0}))
@@ -286,7 +286,7 @@ def _(it: Stage) -> None:
 def _(it: Stage) -> None:
     topic = it.topic(on={0: [1, 2]})
     _write(it, topic, b"a")
-    it.until(lambda: _ends_at(it, topic, 2, 1), "2 knows that a is committed")
+    it.until(lambda: it.high_watermark(topic, 2) == 1, "2 knows that a is committed")
     for node, rack in ((1, "r2"), (1, "r1"), (1, "r9"), (1, "r3"), (2, "r2"), (2, "r1")):
         it.ask("Fetch", 12, node=node, **at(topic, rack_id=rack))
     it.ask("Fetch", 12, node=1, **at(topic, 1, rack_id="r2"))
@@ -298,7 +298,7 @@ def _(it: Stage) -> None:
     topic = it.topic(on={0: [1, 2]})
     id = it.id_of(topic)
     _write(it, topic, b"a")
-    it.until(lambda: _ends_at(it, topic, 2, 1), "2 knows that a is committed")
+    it.until(lambda: it.high_watermark(topic, 2) == 1, "2 knows that a is committed")
     for version in (4, 10, 11, 12):
         it.ask("Fetch", version, node=2, **at(topic))
     for node in (2, 3):
@@ -316,9 +316,3 @@ def _(it: Stage) -> None:
     _write(it, topic, b"a", b"b")
     for offset, epoch in ((2, 0), (1, 0), (5, 0), (2, 3), (0, -1)):
         it.ask("Fetch", 12, **at(topic, offset, part={"last_fetched_epoch": epoch}))
-
-
-def _ends_at(it: Stage, topic: str, node: int, offset: int) -> bool:
-    """Whether a replica's high watermark has come that far."""
-    answer = it.quietly("Fetch", 12, node=node, **at(topic, 0))
-    return bool(answer["responses"][0]["partitions"][0]["high_watermark"] == offset)

@@ -1,5 +1,27 @@
 """Imports every area, so that all cases are on the list."""
 
-from conformance.cases import a_protocol, b_metadata, c_produce, d_idempotence, e_fetch, e_offsets
+from conformance.cases import (
+    a_protocol,
+    b_metadata,
+    c_produce,
+    d_idempotence,
+    e_fetch,
+    e_offsets,
+    f_replication,
+    g_classic,
+    g_offsets,
+    g_static,
+)
 
-__all__ = ["a_protocol", "b_metadata", "c_produce", "d_idempotence", "e_fetch", "e_offsets"]
+__all__ = [
+    "a_protocol",
+    "b_metadata",
+    "c_produce",
+    "d_idempotence",
+    "e_fetch",
+    "e_offsets",
+    "f_replication",
+    "g_classic",
+    "g_offsets",
+    "g_static",
+]

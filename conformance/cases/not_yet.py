@@ -30,8 +30,13 @@ NOT_YET = [
     *_numbers("45 46 66 79 88", "message formats before v2"),
     *_numbers("16", "security", "SaslHandshake"),
     *_numbers("25", "security", "DescribeAcls"),
+    *_numbers("26 27 86 90 101 106", "faults, and random schedules"),
     *_numbers("80-82", "transactions", "EndTxn"),
     *_numbers("139-149", "KIP-848 groups", "ConsumerGroupHeartbeat"),
     *_numbers("150-158", "share groups", "ShareFetch"),
     *_numbers("159-184", "transactions", "EndTxn"),
+    *_numbers("185-191 203", "administration"),
+    *_numbers("192-200 202", "security", "SaslHandshake"),
+    *_numbers("201", "quotas", "AlterClientQuotas"),
+    *_numbers("204", "telemetry", "GetTelemetrySubscriptions"),
 ]

@@ -114,14 +114,21 @@ class Stage:
         seen = [self.metadata(topic, node) for node in range(1, self.brokers.plan.nodes + 1)]
         known = all(len(each) == partitions and all(p["leader_id"] > 0 for p in each) for each in seen)
         # A broker knows of its leadership a moment before it has made the log.
-        return known and all(self._leads(topic, part) for part in seen[0])
+        return known and all(self.serves(topic, p["leader_id"], p["partition_index"]) for p in seen[0])
 
-    def _leads(self, topic: str, part: Answer) -> bool:
-        """Whether the leader of a partition serves it."""
-        asked = {"partition_index": part["partition_index"], "current_leader_epoch": -1, "timestamp": -1}
+    def serves(self, topic: str, node: int, index: int = 0) -> bool:
+        """Whether a node leads a partition and acts on it."""
+        asked = {"partition_index": index, "current_leader_epoch": -1, "timestamp": -1}
         topics = [{"name": topic, "partitions": [asked]}]
-        answer = self.quietly("ListOffsets", 5, node=part["leader_id"], replica_id=-1, topics=topics)
+        answer = self.quietly("ListOffsets", 5, node=node, replica_id=-1, topics=topics)
         return bool(answer["topics"][0]["partitions"][0]["error_code"] == "NONE")
+
+    def high_watermark(self, topic: str, node: int) -> int:
+        """How far a replica of partition 0 knows the records to be committed."""
+        part = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1}
+        topics = [{"topic": topic, "partitions": [part]}]
+        answer = self.quietly("Fetch", 12, node=node, max_bytes=1, topics=topics)
+        return int(answer["responses"][0]["partitions"][0]["high_watermark"])
 
     def is_known(self, topic: str) -> bool:
         """Whether any node knows the topic."""

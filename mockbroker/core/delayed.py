@@ -72,7 +72,7 @@ class DelayedProduce(Generic[R]):
         """A replica moved: settle those records of it that can be settled."""
         still = []
         for one in self._waiting:
-            verdict = one.verdict() if one.replica is replica else None
+            verdict = self._verdict(one) if one.replica is replica else None
             if verdict is None:
                 still.append(one)
             elif verdict != ErrorCode.NONE:
@@ -82,6 +82,13 @@ class DelayedProduce(Generic[R]):
             replica.unwatch(self)
         if not still:
             self._answer()
+
+    def _verdict(self, one: Written) -> ErrorCode | None:
+        verdict = one.verdict()
+        lost = verdict == ErrorCode.NOT_LEADER_OR_FOLLOWER
+        if lost and self._node.image.topic_by_id(one.replica.topic_id) is None:
+            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        return verdict
 
     def _give_up(self) -> None:
         for one in self._waiting:

@@ -54,12 +54,14 @@ class Following:
 
     def _append(self, response: FollowerFetchResponse) -> None:
         replica = self._replica
+        own_start = replica.log.start
         if response.batches and response.batches[0].base_offset < replica.log.end:
             # The leader's log starts inside of a batch, and so did this one just now: it takes the whole batch.
             assert not replica.log.batches, "a leader sent a batch that this log has"
             replica.restart_at(response.batches[0].base_offset)
         replica.copy(response.batches)
-        start = min(response.leader_range[0], replica.log.end)
+        # It never begins earlier again, not even when a leader did not live to pass a deletion on to the next.
+        start = max(min(response.leader_range[0], replica.log.end), own_start)
         before = (replica.high_watermark, replica.log.start)
         replica.high_watermark = max(start, min(response.high_watermark, replica.log.end))
         replica.log.advance_start(start)

@@ -132,8 +132,9 @@ class Leadership:
                 return
         # A follower says which high watermark it has (Fetch v18), so that news of it needs no new records.  A new
         # leader's may be the lower one: then the follower goes back to it, as with its next poll in Kafka.
-        news = min(replica.high_watermark, fetch.offset) != fetch.high_watermark
-        if news or min(log.start, fetch.offset) > fetch.log_start:
+        start = max(min(log.start, fetch.offset), fetch.log_start)
+        high_watermark = max(min(replica.high_watermark, fetch.offset), start)
+        if (high_watermark, start) != (fetch.high_watermark, fetch.log_start):
             follower.parked = None
             self._answer(fetch)
 

@@ -256,12 +256,16 @@ def test_anything_but_one_whole_batch_is_invalid(sim: Simulation, data: bytes) -
 
 
 @pytest.mark.parametrize(
-    "data", [reheaded(GOOD, length=10), reheaded(GOOD, length=-1), reheaded(GOOD, magic=3), WHOLE + bytes(12)]
+    "data", [reheaded(GOOD, length=10), reheaded(GOOD, length=-1), reheaded(GOOD, magic=3)]
 )
 def test_what_cannot_be_a_batch_is_corrupt_and_told_so(sim: Simulation, data: bytes) -> None:
     asked = sim.produce(batch=data)
     assert refusal(asked) == (ErrorCode.CORRUPT_MESSAGE, NOWHERE)
     assert asked.only.error_message
+
+
+def test_what_follows_a_batch_must_look_like_one(sim: Simulation) -> None:
+    assert refusal(sim.produce(batch=WHOLE + bytes(12))) == (ErrorCode.CORRUPT_MESSAGE, NOWHERE)
 
 
 def test_the_beginning_of_another_batch_is_ignored(sim: Simulation) -> None:
