@@ -18,7 +18,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--against-kafka", metavar="VERSION", help="judge a real Kafka of this release")
     group.addoption("--kafka-nodes", type=int, default=1, help="how many nodes that Kafka has (default: 1)")
+    group.addoption("--all-clients", action="store_true", help="also those that are slow to build or to tell")
     group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow clients, unless they are wanted: they would be a second run of twenty minutes."""
+    if config.getoption("--all-clients"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +42,7 @@ def kafka_target(request: pytest.FixtureRequest) -> Iterator[KafkaTarget]:
         target.close()
         return
     with KafkaCluster(request.config.getoption("--against-kafka"), nodes) as kafka:
-        target = KafkaTarget(kafka.bootstrap, nodes)
+        target = KafkaTarget(kafka.bootstrap, nodes, kafka)
         yield target
         target.close()
 

@@ -69,40 +69,66 @@ class ClusterControls(Generic[TopicT, GroupT]):
         return self.server.bootstrap
 
     def topic(self, name: str) -> TopicT:
-        """A topic by name, whether it exists yet or not."""
+        """A topic by name, whether it exists yet or not.
+
+        >>> cluster.topic("orders").exists
+        True
+        """
         return self._topic(self, name)
 
     def group(self, group_id: str) -> GroupT:
-        """A consumer group by id, whether it exists yet or not."""
+        """A consumer group by id, whether it exists yet or not.
+
+        >>> cluster.group("billing").state
+        'Stable'
+        """
         return self._group(self, group_id)
 
     @property
     def brokers(self) -> list[Broker]:
-        """All brokers, running or not."""
+        """All brokers, running or not.
+
+        >>> cluster.brokers
+        [<Broker 1>, <Broker 2>, <Broker 3>]
+        """
         return [Broker(self._door, id) for id in self.world.nodes]
 
     def broker(self, id: int) -> Broker:
-        """A broker by id."""
+        """A broker by id.
+
+        >>> cluster.broker(2).crash()
+        """
         if id not in self.world.nodes:
             raise UsageError(f"there is no broker {id}: there are {list(self.world.nodes)}")
         return Broker(self._door, id)
 
     @property
     def controller(self) -> Broker:
-        """The broker that is the active controller."""
+        """The broker that is the active controller.
+
+        >>> cluster.controller.running
+        True
+        """
         return self.broker(self.do(lambda: self.world.controller.image.controller_id))
 
     def leader_of(self, topic: str, partition: int = 0) -> Broker:
-        """The broker that leads a partition."""
+        """The broker that leads a partition.
+
+        >>> cluster.leader_of("orders", 0)
+        <Broker 1>
+        """
         return self.broker(self.do(lambda: leader_replica(self.world, topic, partition).broker.id))
 
     def coordinator_of(self, group_id: str) -> Broker:
-        """The broker that looks after a group, or will when there is one."""
+        """The broker that looks after a group, or will when there is one.
+
+        >>> cluster.coordinator_of("billing").crash()
+        """
 
         def find() -> int:
-            node = next(node for node in self.world.nodes.values() if node.up and not node.paused)
-            if OFFSETS_TOPIC not in self.world.controller.image.topics:
-                ensure_offsets_topic(node)
+            able = [node for node in self.world.nodes.values() if node.up and not node.paused]
+            if able and OFFSETS_TOPIC not in self.world.controller.image.topics:
+                ensure_offsets_topic(able[0])
                 self.world.settle()
             shard = coordinator_shard(self.world, group_id)
             if shard is None:
@@ -115,12 +141,19 @@ class ClusterControls(Generic[TopicT, GroupT]):
 
     @property
     def clock(self) -> ClockHandle:
-        """The brokers' time: freeze, advance."""
+        """The brokers' time: freeze, advance.
+
+        >>> cluster.clock.advance("45s")
+        """
         return ClockHandle(self._door)
 
     @property
     def history(self) -> History:
-        """What happened: every request and every act of the test, the newest 100,000 of them."""
+        """What happened: every request and every act of the test, the newest 100,000 of them.
+
+        >>> cluster.history.events[0].api
+        'JoinGroup'
+        """
         return self.world.history
 
     @property
@@ -139,6 +172,8 @@ class ClusterControls(Generic[TopicT, GroupT]):
         """Wipe everything: topics, groups, records and history are gone, every broker runs, time runs.
 
         The topics to begin with are made again.  Ports and connections stay, for an app that is started once.
+
+        >>> cluster.reset()
         """
         self.do(self._reset)
         self._make_topics()

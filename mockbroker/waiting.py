@@ -137,6 +137,8 @@ def told(server: Server, world: World, condition: Condition[T], timeout_s: float
         if node.paused or not node.up
     ]
     lines += down
+    # Whatever a test waits for, it does not come where the request for it was not answered.
+    lines += [f"mockbroker has a bug: {bug}" for bug in server.crashes]
     parked = [line for connection in server.connections if (line := connection.waits_for())]
     lines.append("parked requests:" if parked else "no request is parked")
     lines += [f"  {line}" for line in parked]

@@ -16,6 +16,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Test files that test our plugin.  Here, because its options must be known before the command line is read.
+pytest_plugins = ["pytester"]
+
 # No deadlines: a busy machine is not a bug.  `print_blob`: a failure found elsewhere can be repeated here.
 settings.register_profile("dev", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("dev"), suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,8 @@ def test_the_table_has_every_handler_with_its_versions_and_nothing_else() -> Non
     listed = [(int(key), name, int(low), int(high)) for key, name, low, high in ROW.findall(TEXT)]
 
     assert listed == [
-        (int(api), api.title, HANDLERS[api].min_version, HANDLERS[api].max_version) for api in sorted(HANDLERS)
+        (int(api), api.title, HANDLERS[api].min_version, HANDLERS[api].max_version)
+        for api in sorted(HANDLERS)
     ]
 
 

@@ -6,13 +6,14 @@ Bytes that are no request are put together here by hand; everything else goes th
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from conformance.cases import codec
 from conformance.cases.groups import joining
 from conformance.cases.line import Line, frame
 from conformance.cases.stage import Stage, case
 
-_SOFTWARE = {"client_software_name": "case", "client_software_version": "1.0"}
+_SOFTWARE: dict[str, Any] = {"client_software_name": "case", "client_software_version": "1.0"}
 _MIB = 1024 * 1024
 
 

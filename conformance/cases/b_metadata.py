@@ -42,7 +42,9 @@ def _(it: Stage) -> None:
     )
 
 
-@case("18", "A named topic is created where that is allowed; the answer that asks for it does not have it yet")
+@case(
+    "18", "A named topic is created where that is allowed; the answer that asks for it does not have it yet"
+)
 def _(it: Stage) -> None:
     for version in (0, 3, 4, 12):
         topic = it.name(f"new-{version}")
@@ -125,7 +127,12 @@ def _(it: Stage) -> None:
     it.quietly("DeleteTopics", 6, timeout=10_000, topics=[{"name": topic, "topic_id": None}])
     it.until(lambda: not it.is_known(topic), "it is gone")
     it.ask("Metadata", 12, topics=_named(12, topic), allow_auto_topic_creation=False)
-    it.quietly("CreateTopics", 7, timeout=10_000, topics=[{"name": topic, "num_partitions": 1, "replication_factor": 1}])
+    it.quietly(
+        "CreateTopics",
+        7,
+        timeout=10_000,
+        topics=[{"name": topic, "num_partitions": 1, "replication_factor": 1}],
+    )
     it.until(lambda: it.is_led(topic, 1), "it is back")
     it.ask("Metadata", 12, topics=_named(12, topic))
 

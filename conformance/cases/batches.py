@@ -53,7 +53,8 @@ def batch(
     at = list(deltas) if deltas is not None else list(range(len(values)))
     if body is None:
         plain = b"".join(
-            _record(value, delta, time - times[0]) for value, delta, time in zip(values, at, times, strict=True)
+            _record(value, delta, time - times[0])
+            for value, delta, time in zip(values, at, times, strict=True)
         )
         body = compress(codec, plain)
     rest = _REST.pack(
@@ -117,7 +118,12 @@ def read(data: bytes) -> list[dict[str, Any]]:
         if len(whole) < 12 + length:
             return [*found, {"torn": True}]
         found.append(
-            {"base_offset": base, "leader_epoch": epoch, "magic": magic, "crc_is_right": crc32c(whole[21:]) == crc}
+            {
+                "base_offset": base,
+                "leader_epoch": epoch,
+                "magic": magic,
+                "crc_is_right": crc32c(whole[21:]) == crc,
+            }
             | _read(whole)
         )
         at += len(whole)

@@ -28,7 +28,8 @@ class Plan:
     nodes: int
     config: dict[str, int | str | bool]
     racks: tuple[str, ...] = ()
-    # How often a real broker looks for what is due; mockbroker's timers know when it is.
+    # How often a real broker looks for what is due, so that nobody waits for that; mockbroker keeps to
+    # Kafka's own intervals, as its time costs nothing.
     looks: dict[str, int] = field(default_factory=dict)
 
 
@@ -81,8 +82,8 @@ class Brokers(Protocol):
     def address(self, node: int) -> tuple[str, int]:
         """Where a node listens."""
 
-    def let_pass(self, milliseconds: int) -> None:
-        """Let that much of the brokers' time pass."""
+    def let_pass(self, milliseconds: int, *, looked_for_every_ms: int = 0) -> None:
+        """Let that much of the brokers' time pass, and for something that is looked for, one look more."""
 
     def crash(self, node: int) -> None:
         """Kill a node: nothing flushed, nobody told."""
@@ -95,6 +96,9 @@ class Brokers(Protocol):
 
     def resume(self, node: int) -> None:
         """Let it go on."""
+
+    def recover(self) -> None:
+        """Let all nodes run again, after a case that broke off."""
 
 
 def until(brokers: Brokers, true: Callable[[], bool], what: str) -> None:
@@ -115,9 +119,9 @@ class MockBrokers:
         host, _, port = self._cluster.broker(node).address.rpartition(":")
         return host, int(port)
 
-    def let_pass(self, milliseconds: int) -> None:
+    def let_pass(self, milliseconds: int, *, looked_for_every_ms: int = 0) -> None:
         # Members are kept alive by nobody: a case that wants one alive lets it send its heartbeats.
-        self._cluster.clock.advance(milliseconds / 1_000, keep_alive=False)
+        self._cluster.clock.advance((milliseconds + looked_for_every_ms) / 1_000, keep_alive=False)
 
     def crash(self, node: int) -> None:
         self._cluster.broker(node).crash()
@@ -131,30 +135,47 @@ class MockBrokers:
     def resume(self, node: int) -> None:
         self._cluster.broker(node).resume()
 
+    def recover(self) -> None:
+        """Nothing: every case has a cluster of its own."""
+
 
 class RealBrokers:
     """A real Kafka that this run has started."""
 
     def __init__(self, plan: Plan, kafka: KafkaCluster) -> None:
         self.plan, self._kafka = plan, kafka
+        self._down: set[int] = set()
+        self._paused: set[int] = set()
 
     def address(self, node: int) -> tuple[str, int]:
         return "127.0.0.1", self._kafka.ports[node]
 
-    def let_pass(self, milliseconds: int) -> None:
+    def let_pass(self, milliseconds: int, *, looked_for_every_ms: int = 0) -> None:
+        del looked_for_every_ms  # the plan has shortened it
         time.sleep(milliseconds / 1_000)
 
     def crash(self, node: int) -> None:
         self._kafka.crash(node)
+        self._down.add(node)
 
     def restart(self, node: int) -> None:
         self._kafka.restart(node)
+        self._down.discard(node)
 
     def pause(self, node: int) -> None:
         self._kafka.pause(node)
+        self._paused.add(node)
 
     def resume(self, node: int) -> None:
         self._kafka.resume(node)
+        self._paused.discard(node)
+
+    def recover(self) -> None:
+        for node in sorted(self._paused - self._down):
+            self.resume(node)
+        self._paused.clear()
+        for node in sorted(self._down):
+            self.restart(node)
 
 
 @contextmanager

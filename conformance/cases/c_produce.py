@@ -80,7 +80,9 @@ def _(it: Stage) -> None:
     end_of(it, topic)
 
 
-@case("34a", "Offset deltas that are not consecutive are taken as they are, and refused in a compressed batch")
+@case(
+    "34a", "Offset deltas that are not consecutive are taken as they are, and refused in a compressed batch"
+)
 def _(it: Stage) -> None:
     topic = it.topic()
     for deltas in ((0, 1, 3), (0, 0, 1), (1, 2, 3)):

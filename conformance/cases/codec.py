@@ -8,7 +8,7 @@ milliseconds.  What kio does not know (Kafka 4.4's additions, broken requests) i
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import io
 import re
@@ -25,15 +25,15 @@ from kio.serial import entity_reader, entity_writer
 
 Answer = dict[str, Any]
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MILLISECOND = datetime.timedelta(milliseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _EMPTY: dict[type, Any] = {
     bool: False,
     int: 0,
     float: 0.0,
     str: "",
     bytes: b"",
-    datetime.timedelta: datetime.timedelta(0),
+    dt.timedelta: dt.timedelta(0),
 }
 
 
@@ -112,10 +112,10 @@ def _value(hint: Any, given: Any) -> Any:
         return tuple(_value(options[0], each) for each in given)
     if dataclasses.is_dataclass(hint):
         return _entity(hint, given)
-    if issubclass(hint, datetime.timedelta):
-        return datetime.timedelta(milliseconds=given)
-    if issubclass(hint, datetime.datetime):
-        return _EPOCH + datetime.timedelta(milliseconds=given)
+    if issubclass(hint, dt.timedelta):
+        return dt.timedelta(milliseconds=given)
+    if issubclass(hint, dt.datetime):
+        return _EPOCH + dt.timedelta(milliseconds=given)
     return given
 
 
@@ -140,9 +140,9 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, enum.Enum):
         return value.name.upper()
-    if isinstance(value, datetime.timedelta):
+    if isinstance(value, dt.timedelta):
         return round(value / _MILLISECOND)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return round((value - _EPOCH) / _MILLISECOND)
     if isinstance(value, uuid.UUID):
         return str(value)

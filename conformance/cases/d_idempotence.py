@@ -31,8 +31,16 @@ def _new_id(it: Stage) -> int:
     answer: Answer = {}
 
     def given() -> bool:
-        answer.update(it.quietly("InitProducerId", 4, transaction_timeout=60_000, transactional_id=None,
-                                 producer_id=-1, producer_epoch=-1))
+        answer.update(
+            it.quietly(
+                "InitProducerId",
+                4,
+                transaction_timeout=60_000,
+                transactional_id=None,
+                producer_id=-1,
+                producer_epoch=-1,
+            )
+        )
         return bool(answer["error_code"] == "NONE")
 
     it.until(given, "a producer id")  # the first one of a cluster may be long in coming
@@ -75,7 +83,13 @@ def _(it: Stage) -> None:
     producer = _Producer(it, topic)
     producer.write(0, b"a", b"b", b"c")
     producer.write(3, b"d", b"e", b"f")
-    for sequence, values in ((0, (b"a",)), (1, (b"b", b"c")), (3, (b"d",)), (4, (b"e", b"f", b"g")), (2, (b"c", b"d"))):
+    for sequence, values in (
+        (0, (b"a",)),
+        (1, (b"b", b"c")),
+        (3, (b"d",)),
+        (4, (b"e", b"f", b"g")),
+        (2, (b"c", b"d")),
+    ):
         producer.write(sequence, *values)
     end_of(it, topic)
 
@@ -132,7 +146,7 @@ def _(it: Stage) -> None:
     producer = _Producer(it, topic)
     producer.write(0, epoch=1)
     producer.write(1, epoch=1)
-    it.brokers.let_pass(6_000)
+    it.brokers.let_pass(6_000, looked_for_every_ms=600_000)
     producer.write(77, epoch=1)
     producer.write(0, epoch=0)
     end_of(it, topic)
@@ -156,8 +170,22 @@ def _(it: Stage) -> None:
 def _(it: Stage) -> None:
     _new_id(it)
     for timeout in (60_000, 0, -1, _LAST):
-        it.ask("InitProducerId", 4, transactional_id=None, transaction_timeout=timeout, producer_id=-1, producer_epoch=-1)
+        it.ask(
+            "InitProducerId",
+            4,
+            transactional_id=None,
+            transaction_timeout=timeout,
+            producer_id=-1,
+            producer_epoch=-1,
+        )
     for id, epoch in ((7, 3), (7, -1), (-1, 3)):
-        it.ask("InitProducerId", 4, transactional_id=None, transaction_timeout=1_000, producer_id=id, producer_epoch=epoch)
+        it.ask(
+            "InitProducerId",
+            4,
+            transactional_id=None,
+            transaction_timeout=1_000,
+            producer_id=id,
+            producer_epoch=epoch,
+        )
     for version in (0, 1, 2):
         it.ask("InitProducerId", version, transactional_id=None, transaction_timeout=60_000)

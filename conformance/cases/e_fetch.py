@@ -120,7 +120,7 @@ def _(it: Stage) -> None:
 @case("69", "Nobody waits who has no reason to")
 def _(it: Stage) -> None:
     topic, line = it.topic(), it.line()
-    nothing = {"topics": []}
+    nothing: dict[str, Any] = {"topics": []}
     for what, fields in (
         ("who would not wait", at(topic)),
         ("who wants no bytes", at(topic, max_wait=3_000) | {"min_bytes": 0}),

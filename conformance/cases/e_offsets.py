@@ -15,7 +15,8 @@ _SPECIAL = (-1, -2, -3, -4, -5, -6)
 def _listed(it: Stage, version: int, topics: list[dict[str, Any]], **more: Any) -> Answer:
     for topic in topics if version >= 4 else ():
         topic["partitions"] = [{"current_leader_epoch": -1} | part for part in topic["partitions"]]
-    return it.ask("ListOffsets", version, **{"replica_id": -1, "topics": topics} | more)
+    fields: dict[str, Any] = {"replica_id": -1, "topics": topics} | more
+    return it.ask("ListOffsets", version, **fields)
 
 
 @case("83", "An empty log has a start and an end, and nothing with a time")
@@ -101,9 +102,11 @@ def _(it: Stage) -> None:
     for version in (2, 3, 4):
         for epoch in (0, -1, 1, -5):
             asked: dict[str, Any] = {"partition": 0, "leader_epoch": epoch, "current_leader_epoch": -1}
-            more = {"replica_id": -1} if version >= 3 else {}
+            more: dict[str, Any] = {"replica_id": -1} if version >= 3 else {}
             it.ask("OffsetForLeaderEpoch", version, topics=[{"topic": topic, "partitions": [asked]}], **more)
     asked = {"partition": 7, "leader_epoch": 0, "current_leader_epoch": -1}
     it.ask("OffsetForLeaderEpoch", 4, replica_id=-1, topics=[{"topic": topic, "partitions": [asked]}])
     asked = {"partition": 0, "leader_epoch": 0, "current_leader_epoch": -1}
-    it.ask("OffsetForLeaderEpoch", 4, replica_id=-1, topics=[{"topic": it.name("nobody"), "partitions": [asked]}])
+    it.ask(
+        "OffsetForLeaderEpoch", 4, replica_id=-1, topics=[{"topic": it.name("nobody"), "partitions": [asked]}]
+    )

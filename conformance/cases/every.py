@@ -11,6 +11,8 @@ from conformance.cases import (
     g_classic,
     g_offsets,
     g_static,
+    j_configs,
+    j_topics,
 )
 
 __all__ = [
@@ -24,4 +26,6 @@ __all__ = [
     "g_classic",
     "g_offsets",
     "g_static",
+    "j_configs",
+    "j_topics",
 ]

@@ -109,7 +109,7 @@ def _(it: Stage) -> None:
 @case("110a", "Not even a lone member may change all its protocols")
 def _(it: Stage) -> None:
     member = _alone(it)
-    me = {"member_id": member.member_id}
+    me: dict[str, Any] = {"member_id": member.member_id}
     member.line.ask("JoinGroup", 5, **joining(member.group, protocols=("roundrobin",), **me))
     member.line.ask("JoinGroup", 5, **joining(member.group, **me) | {"protocol_type": "connect"})
     member.heartbeat()
@@ -188,7 +188,7 @@ def _(it: Stage) -> None:
         member.line.ask("SyncGroup", 5, **me, protocol_type=type, protocol_name=name)
     for version in (0, 1, 2, 4):
         member.line.ask("SyncGroup", version, **me)
-    other = Member(it.line(), member.group)
+    other = Member(it.line(), member.group, metadata=b"second")
     other.ask_to_join(3)
     other.line.expect_nothing("it waits")
     member.sync()
@@ -208,7 +208,7 @@ def _(it: Stage) -> None:
     member.heartbeat(generation_id=0)
     member.heartbeat(member_id="nobody")
     member.heartbeat(group_id=it.name("nothing"))
-    other = Member(it.line(), member.group)
+    other = Member(it.line(), member.group, metadata=b"second")
     other.ask_to_join(3)
     other.line.expect_nothing("it waits")
     member.heartbeat()

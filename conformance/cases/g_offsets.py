@@ -45,7 +45,7 @@ def _(it: Stage) -> None:
     topic, member = it.topic(), Member(it.line(), it.group())
     member.join()
     one = _parts(topic, {0: 1})
-    who = {"member": member.member_id, "generation": member.generation}
+    who: dict[str, Any] = {"member": member.member_id, "generation": member.generation}
     _commit(it, member.group, one, **who)
     member.sync(of={member.member_id: b"all"})
     _commit(it, member.group, one, **who)
@@ -54,7 +54,7 @@ def _(it: Stage) -> None:
     _commit(it, member.group, one)
     _commit(it, member.group, one, member="nobody", generation=1)
     _commit(it, member.group, one, generation=1)
-    other = Member(it.line(), member.group)
+    other = Member(it.line(), member.group, metadata=b"second")
     other.ask_to_join(3)
     other.line.expect_nothing("it waits")
     _commit(it, member.group, one, **who)
@@ -88,9 +88,13 @@ def _(it: Stage) -> None:
     topic, group = it.topic(), it.group()
     id = it.id_of(topic)
     part = {"partition_index": 0, "committed_offset": 7, "committed_metadata": "m"}
-    who = {"group_id": group, "generation_id_or_member_epoch": -1, "member_id": ""}
+    who: dict[str, Any] = {"group_id": group, "generation_id_or_member_epoch": -1, "member_id": ""}
     it.ask("OffsetCommit", 10, **who, topics=[{"topic_id": id, "partitions": [part]}])
-    it.ask("OffsetFetch", 10, groups=[{"group_id": group, "topics": [{"topic_id": id, "partition_indexes": [0, 1]}]}])
+    it.ask(
+        "OffsetFetch",
+        10,
+        groups=[{"group_id": group, "topics": [{"topic_id": id, "partition_indexes": [0, 1]}]}],
+    )
     it.ask("OffsetFetch", 10, groups=[{"group_id": group, "topics": None}])
 
 
@@ -126,8 +130,13 @@ def _(it: Stage) -> None:
     member.line.quietly("JoinGroup", 3, **joining(member.group, metadata=subscription))
     it.ask("DeleteGroups", 2, groups_names=[member.group, it.name("nothing")])
     for name in (topic, other):
-        it.ask("OffsetDelete", 0, group_id=member.group, topics=[{"name": name, "partitions": [{"partition_index": 0}]}])
-    missing = {"topics": [{"name": topic, "partitions": [{"partition_index": 0}]}]}
+        it.ask(
+            "OffsetDelete",
+            0,
+            group_id=member.group,
+            topics=[{"name": name, "partitions": [{"partition_index": 0}]}],
+        )
+    missing: dict[str, Any] = {"topics": [{"name": topic, "partitions": [{"partition_index": 0}]}]}
     it.ask("OffsetDelete", 0, group_id=it.name("nothing"), **missing)
 
 
@@ -159,12 +168,14 @@ def _(it: Stage) -> None:
 def _(it: Stage) -> None:
     topic, group = it.topic(), it.group()
     home = _coordinator(it, group)
+    it.call_node(home, "coordinator")
     member = Member(it.line(home), group, session_timeout=60_000)
     member.join()
     member.sync(of={member.member_id: b"all"})
     _commit(it, group, _parts(topic, {0: 5}), member=member.member_id, generation=1, node=home)
     it.brokers.crash(home)
     next_home = _moved(it, group, home)
+    it.call_node(next_home, "next coordinator")
     member.line = it.line(next_home)
     it.until(lambda: _ready(it, group, next_home), "the group is loaded")
     member.heartbeat()
@@ -175,7 +186,10 @@ def _(it: Stage) -> None:
     it.until(lambda: it.is_led(topic, 1), "all are back")
 
 
-@case("137", "Of a group that is not there one hears that it is dead, and from version 6 on that it is not found")
+@case(
+    "137",
+    "Of a group that is not there one hears that it is dead, and from version 6 on that it is not found",
+)
 def _(it: Stage) -> None:
     it.group()
     for version in range(7):
@@ -185,12 +199,25 @@ def _(it: Stage) -> None:
 @case("137a", "Groups are listed by state and type")
 def _(it: Stage) -> None:
     topic, empty = it.topic(), it.group("empty")
-    it.quietly("OffsetCommit", 7, group_id=empty, generation_id_or_member_epoch=-1, member_id="", topics=_parts(topic, {0: 1}))
+    it.quietly(
+        "OffsetCommit",
+        7,
+        group_id=empty,
+        generation_id_or_member_epoch=-1,
+        member_id="",
+        topics=_parts(topic, {0: 1}),
+    )
     member = Member(it.line(), it.group("stable"))
     member.join(3)
     member.sync(of={member.member_id: b"all"})
     ours = {empty, member.group}
-    for states, types in (([], []), (["Stable"], []), (["Empty", "stable"], []), ([], ["classic"]), ([], ["consumer"])):
+    for states, types in (
+        ([], []),
+        (["Stable"], []),
+        (["Empty", "stable"], []),
+        ([], ["classic"]),
+        ([], ["consumer"]),
+    ):
         listed = it.quietly("ListGroups", 5, states_filter=states, types_filter=types)["groups"]
         found = sorted((g for g in listed if g["group_id"] in ours), key=lambda g: str(g["group_id"]))
         it.tell(f"states {states}, types {types}", found)

@@ -29,7 +29,12 @@ def _(it: Stage) -> None:
     old.line.ask("Heartbeat", 3, **me)
     old.line.ask("SyncGroup", 3, **me)
     old.line.ask("JoinGroup", 5, **joining(old.group, member_id=old.member_id, group_instance_id="one"))
-    old.line.ask("LeaveGroup", 3, group_id=old.group, members=[{"member_id": old.member_id, "group_instance_id": "one"}])
+    old.line.ask(
+        "LeaveGroup",
+        3,
+        group_id=old.group,
+        members=[{"member_id": old.member_id, "group_instance_id": "one"}],
+    )
     old.line.ask("Heartbeat", 3, **me | {"group_instance_id": "two"})
     new.line.ask("Heartbeat", 3, **new.as_member() | {"group_instance_id": "one"})
     it.ask("DescribeGroups", 5, groups=[old.group])
@@ -76,7 +81,7 @@ def _(it: Stage) -> None:
 @case("128", "A group that is full takes nobody", on=TIGHT)
 def _(it: Stage) -> None:
     group = it.group()
-    members = [Member(it.line(), group) for _ in range(2)]
+    members = [Member(it.line(), group, metadata=name) for name in (b"a", b"b")]
     for member in members:
         member.ask_to_join(3)
     it.brokers.let_pass(3_500)

@@ -61,9 +61,7 @@ class Member:
         self.ask_to_sync(version, **assignments)
         return self.line.hear()
 
-    def ask_to_sync(
-        self, version: int = 3, *, of: dict[str, bytes] | None = None, **more: Any
-    ) -> None:
+    def ask_to_sync(self, version: int = 3, *, of: dict[str, bytes] | None = None, **more: Any) -> None:
         """Send a SyncGroup."""
         given = [{"member_id": id, "assignment": data} for id, data in (of or {}).items()]
         self.line.send("SyncGroup", version, **self.as_member(), assignments=given, **more)

@@ -36,7 +36,9 @@ class _Asked(NamedTuple):
 class Line:
     """A connection.  `client_id` goes into every request header."""
 
-    def __init__(self, node: int, address: tuple[str, int], tell: Tell, client_id: str | None = "case") -> None:
+    def __init__(
+        self, node: int, address: tuple[str, int], tell: Tell, client_id: str | None = "case"
+    ) -> None:
         self.node, self.client_id = node, client_id
         self._tell = tell
         self._socket = socket.create_connection(address, timeout=ANSWER_TIMEOUT_S)

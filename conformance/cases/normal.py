@@ -36,6 +36,8 @@ _UNORDERED: dict[tuple[str, str], tuple[str, ...]] = {
     ("ListGroups", "groups"): ("group_id",),
     ("DeleteGroups", "results"): ("group_id",),
     ("OffsetCommit", "topics"): ("name",),
+    ("OffsetDelete", "topics"): ("name",),
+    ("OffsetDelete", "partitions"): ("partition_index",),
     ("OffsetFetch", "topics"): ("name",),
     ("OffsetFetch", "partitions"): ("partition_index",),
     ("OffsetFetch", "groups"): ("group_id",),

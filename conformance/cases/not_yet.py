@@ -35,7 +35,7 @@ NOT_YET = [
     *_numbers("139-149", "KIP-848 groups", "ConsumerGroupHeartbeat"),
     *_numbers("150-158", "share groups", "ShareFetch"),
     *_numbers("159-184", "transactions", "EndTxn"),
-    *_numbers("185-191 203", "administration"),
+    *_numbers("191", "reassignments", "AlterPartitionReassignments"),
     *_numbers("192-200 202", "security", "SaslHandshake"),
     *_numbers("201", "quotas", "AlterClientQuotas"),
     *_numbers("204", "telemetry", "GetTelemetrySubscriptions"),

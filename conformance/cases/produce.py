@@ -12,7 +12,12 @@ Records = bytes | None
 
 
 def to(
-    topic: str | uuid.UUID, records: Records | Mapping[int, Records], *, acks: int = -1, timeout: int = 5_000, **more: Any
+    topic: str | uuid.UUID,
+    records: Records | Mapping[int, Records],
+    *,
+    acks: int = -1,
+    timeout: int = 5_000,
+    **more: Any,
 ) -> dict[str, Any]:
     """The fields of a Produce to one topic: records for partition 0, or by partition.  An id means v13."""
     by_partition = records if isinstance(records, Mapping) else {0: records}
@@ -59,4 +64,6 @@ def in_list(topic: str, timestamp: int, index: int = 0, **part: int) -> list[dic
 
 def end_of(it: Stage, topic: str, index: int = 0, node: int = 1) -> None:
     """Ask aloud where the partition's log ends."""
-    it.ask("ListOffsets", 5, node=node, replica_id=-1, topics=in_list(topic, -1, index, current_leader_epoch=-1))
+    it.ask(
+        "ListOffsets", 5, node=node, replica_id=-1, topics=in_list(topic, -1, index, current_leader_epoch=-1)
+    )

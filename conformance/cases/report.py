@@ -48,7 +48,9 @@ def _print_table(counts: Counter[tuple[str, str]], areas: list[str]) -> None:
     print(f"{'area':16}", *(f"{outcome:>12}" for outcome in outcomes))
     for area in areas:
         print(f"{area:16}", *(f"{counts[area, outcome]:12}" for outcome in outcomes))
-    print(f"not yet: {len(NOT_YET)} numbers that wait for {', '.join(sorted({one.waits_for for one in NOT_YET}))}")
+    print(
+        f"not yet: {len(NOT_YET)} numbers that wait for {', '.join(sorted({one.waits_for for one in NOT_YET}))}"
+    )
     for one in DEVIATIONS:
         print(f"deviation since {one.since}: case {one.case} step {one.step} {one.at}: {one.reason}")
 

@@ -31,6 +31,7 @@ class Stage:
         self.zero_ms = time.time_ns() // 1_000_000 - _ZERO_AGO_MS
         self._salt = secrets.token_hex(3)
         self._names: dict[str, str] = {}
+        self._roles: dict[int, str] = {}
         self._lines: list[Line] = []
         self._told: list[tuple[int, str, Answer]] = []
 
@@ -72,6 +73,10 @@ class Stage:
         """Show a name that the case has put together as another."""
         self._names[made] = meant
 
+    def call_node(self, node: int, role: str) -> None:
+        """Show a node, whose number hangs on a made-up name, by its role."""
+        self._roles[node] = role
+
     def topic(
         self,
         meant: str = "orders",
@@ -88,7 +93,9 @@ class Stage:
             "num_partitions": -1 if on else partitions,
             "replication_factor": -1 if on else replication,
             "assignments": [{"partition_index": at, "broker_ids": ids} for at, ids in (on or {}).items()],
-            "configs": [{"name": key.replace("_", "."), "value": str(value)} for key, value in configs.items()],
+            "configs": [
+                {"name": key.replace("_", "."), "value": str(value)} for key, value in configs.items()
+            ],
         }
         answer = self.quietly("CreateTopics", 7, timeout=30_000, topics=[wanted])
         assert answer["topics"][0]["error_code"] == "NONE", answer
@@ -162,7 +169,11 @@ class Stage:
         ports = {node: self.brokers.address(node)[1] for node in range(1, self.brokers.plan.nodes + 1)}
         symbols = Symbols(self._names, self.zero_ms, ports)
         return [
-            {"to": node, "asked": asked, "answer": symbols.normal(asked.split()[0], answer)}
+            {
+                "to": self._roles.get(node, node),
+                "asked": asked,
+                "answer": symbols.normal(asked.split()[0], answer),
+            }
             for node, asked, answer in self._told
         ]
 
@@ -208,7 +219,9 @@ def case(number: str, title: str, on: Plan = ONE) -> Callable[[Story], Story]:
 def chosen(numbers: Iterable[str]) -> list[Case]:
     """These cases with their variants, or all."""
     wanted = list(numbers)
-    return [one for one in CASES.values() if not wanted or one.number in wanted or _stem(one.number) in wanted]
+    return [
+        one for one in CASES.values() if not wanted or one.number in wanted or _stem(one.number) in wanted
+    ]
 
 
 def _stem(number: str) -> str:

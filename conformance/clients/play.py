@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from conformance.clients import steps
+from conformance.clients.deaths import Deaths
+from conformance.clients.foreign import Foreign
 from conformance.clients.targets import Target
-from conformance.clients.verbs import DEADLINE_S, Client, Member, Partition, Reader, Record
+from conformance.clients.verbs import DEADLINE_S, SESSION_TIMEOUT_MS, Client, Member, Partition, Reader, Record
 
 # Short turns: a member's own turn must never be so long that the others miss a rebalance.
 POLL_S = 0.05
@@ -41,6 +43,8 @@ class Scene:
 
     client: Client
     target: Target
+    # The same client once more, in a process that can be killed.
+    make_mortal: Callable[[], Foreign]
     serial: str = field(default_factory=lambda: f"{time.time_ns():x}-{next(_serial)}")
     offsets: dict[str, list[int] | None] = field(default_factory=dict)
     seen: dict[str, list[Record]] = field(default_factory=dict)
@@ -48,6 +52,13 @@ class Scene:
     settled: dict[str, Settled] = field(default_factory=dict)
     readers: dict[str, Reader] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    mortals: dict[str, Foreign] = field(default_factory=dict)
+
+    @property
+    def deaths(self) -> Deaths:
+        """How brokers die. A story that kills them needs `Need.DEATHS`."""
+        assert self.target.deaths is not None, "a story in which brokers die says so among its needs"
+        return self.target.deaths
 
     def called(self, nickname: str) -> str:
         """The real name behind a nickname: no two stories share a topic or a group, whatever ran before."""
@@ -95,6 +106,8 @@ class Scene:
             member.leave()
         for reader in self.readers.values():
             reader.close()
+        for mortal in self.mortals.values():
+            mortal.process.kill()
 
 
 @functools.singledispatch
@@ -170,7 +183,10 @@ def _(step: steps.Lookup, scene: Scene) -> None:
 @play.register
 def _(step: steps.Join, scene: Scene) -> None:
     how = replace(step.how, group=scene.called(step.how.group), topic=scene.called(step.how.topic))
-    scene.members[step.member] = scene.client.join(how)
+    client = scene.client
+    if step.mortal:
+        client = scene.mortals[step.member] = scene.make_mortal()
+    scene.members[step.member] = client.join(how)
 
 
 @play.register
@@ -193,17 +209,65 @@ def _(step: steps.Settle, scene: Scene) -> None:
 @play.register
 def _(step: steps.Consume, scene: Scene) -> None:
     enough = f"{step.count} records for {', '.join(step.members)}"
-    scene.seen[step.into] = scene.poll(step.members, lambda records: len(records) >= step.count, enough)
+
+    def done(records: list[Record]) -> bool:
+        # Delivered again, as after a lost commit, is not one more; a verdict that forbids it sees it.
+        return len({(record.partition, record.offset) for record in records}) >= step.count
+
+    scene.seen[step.into] = scene.poll(step.members, done, enough)
 
 
 @play.register
 def _(step: steps.Commit, scene: Scene) -> None:
-    scene.members[step.member].commit(None if step.offsets is None else dict(step.offsets))
+    member, offsets = scene.members[step.member], None if step.offsets is None else dict(step.offsets)
+    if not step.stubborn:
+        member.commit(offsets)
+        return
+    failures: list[Exception] = []
+
+    def acknowledged() -> bool:
+        try:
+            member.commit(offsets)
+        except Exception as failed:  # noqa: BLE001  # each library has a family of its own
+            failures.append(failed)
+            # Polling is how a member learns that it has to join again. Nothing is left to be read.
+            member.poll(POLL_S)
+            return False
+        return True
+
+    scene.until(acknowledged, f"an acknowledged commit of {step.member} (after {failures})")
 
 
 @play.register
 def _(step: steps.Leave, scene: Scene) -> None:
     scene.members.pop(step.member).leave()
+
+
+@play.register
+def _(step: steps.Kill, scene: Scene) -> None:
+    del scene.members[step.member]
+    scene.mortals.pop(step.member).process.kill()
+    scene.target.let_pass(SESSION_TIMEOUT_MS + 1_000)
+
+
+@play.register
+def _(step: steps.CrashCoordinator, scene: Scene) -> None:
+    scene.deaths.crash_coordinator(scene.called(step.group))
+
+
+@play.register
+def _(step: steps.CrashCoordinatorWhen, scene: Scene) -> None:
+    scene.deaths.crash_coordinator_when(scene.called(step.group), step.moment)
+
+
+@play.register
+def _(step: steps.CrashLeaderWhen, scene: Scene) -> None:
+    scene.deaths.crash_leader_when(scene.called(step.topic), step.end_offset)
+
+
+@play.register
+def _(_step: steps.AwaitCrash, scene: Scene) -> None:
+    scene.deaths.await_crash()
 
 
 @play.register

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.clients.verbs import Joining, Moment, Record, Sending, Start
+from conformance.clients.verbs import Fatal, Joining, Moment, Record, Sending, Start
 
 PLAINLY = Sending()
 
@@ -119,6 +119,8 @@ class Join:
 
     member: str
     how: Joining
+    # In a process of its own, so that it can be killed.
+    mortal: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,15 @@ class Consume:
 
 @dataclass(frozen=True)
 class Commit:
-    """Commit what a member has read, or these offsets of its topic."""
+    """Commit what a member has read, or these offsets of its topic.
+
+    `stubborn`: again until it succeeds, as an application does that means it; which errors a client tells and
+    which it hides by trying again is its own affair.
+    """
 
     member: str
     offsets: tuple[tuple[int, int], ...] | None = None
+    stubborn: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +159,41 @@ class Leave:
     """Close a member."""
 
     member: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL for a mortal member; then its session ends, in broker time."""
+
+    member: str
+
+
+@dataclass(frozen=True)
+class CrashCoordinator:
+    """The broker that coordinates the group dies now."""
+
+    group: str
+
+
+@dataclass(frozen=True)
+class CrashCoordinatorWhen:
+    """The broker that coordinates the group will die in the very step that brings this moment."""
+
+    group: str
+    moment: Fatal
+
+
+@dataclass(frozen=True)
+class CrashLeaderWhen:
+    """The leader of partition 0 will die in the very step in which it has so many records."""
+
+    topic: str
+    end_offset: int
+
+
+@dataclass(frozen=True)
+class AwaitCrash:
+    """The death that was ordered has happened, or does within the deadline."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +248,11 @@ Step = (
     | Consume
     | Commit
     | Leave
+    | Kill
+    | CrashCoordinator
+    | CrashCoordinatorWhen
+    | AwaitCrash
+    | CrashLeaderWhen
     | CreateTopic
     | AddPartitions
     | DeleteTopic

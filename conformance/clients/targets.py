@@ -15,11 +15,15 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 
 from conformance.against_kafka.ready import known_to, served_by
+from conformance.clients.deaths import Deaths, KafkaDeaths, MockbrokerDeaths
 from conformance.clients.verbs import DEADLINE_S, Need
 
 if TYPE_CHECKING:
+    from conformance.against_kafka.launch import KafkaCluster
     from mockbroker import Cluster
 
+# With fewer nodes a lost one takes the majority of the controllers along.
+SURVIVABLE = 3
 # The API without which a need cannot be met by any client.
 SERVED_WITH = {Need.TRANSACTIONS: (26, "EndTxn")}
 
@@ -30,6 +34,8 @@ class Target(Protocol):
     bootstrap: str
     # What it does not serve, and how we know: stories that need it are skipped for every client.
     lacks: Mapping[Need, str]
+    # How its brokers can be made to die; None if they cannot, which is then among the lacks.
+    deaths: Deaths | None
 
     def make_topic(self, name: str, partitions: int = 1, replication: int | None = None) -> None:
         """Create a topic and return when every broker knows it and its leaders."""
@@ -49,6 +55,9 @@ class Target(Protocol):
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The group's committed offsets of the topic."""
 
+    def let_pass(self, duration_ms: int) -> None:
+        """Let the brokers' time pass, if it can be moved; else a wait will have to."""
+
 
 class MockbrokerTarget:
     """A cluster of our own, asked through its handles."""
@@ -57,6 +66,7 @@ class MockbrokerTarget:
         self.cluster = cluster
         self.bootstrap = cluster.bootstrap
         self.lacks = _not_served(self.bootstrap)
+        self.deaths: Deaths = MockbrokerDeaths(cluster)
 
     def make_topic(self, name: str, partitions: int = 1, replication: int | None = None) -> None:
         self.cluster.topic(name).create(partitions=partitions, replication=replication)
@@ -78,13 +88,20 @@ class MockbrokerTarget:
             at: offset for (name, at), offset in self.cluster.group(group).committed.items() if name == topic
         }
 
+    def let_pass(self, duration_ms: int) -> None:
+        self.cluster.clock.advance(duration_ms / 1_000)
+
 
 class KafkaTarget:
-    """A real Kafka, asked through clients. `nodes` bounds the replication factor."""
+    """A real Kafka, asked through clients. `nodes` bounds the replication factor; `started` is it, if it is ours."""
 
-    def __init__(self, bootstrap: str, nodes: int) -> None:
+    def __init__(self, bootstrap: str, nodes: int, started: KafkaCluster | None = None) -> None:
         self.bootstrap, self.nodes = bootstrap, nodes
-        self.lacks = _not_served(bootstrap)
+        self.deaths: Deaths | None = None
+        if started is not None and nodes >= SURVIVABLE:
+            self.deaths = KafkaDeaths(started)
+        immortal = {} if self.deaths else {Need.DEATHS: f"only {SURVIVABLE} nodes started here can lose one"}
+        self.lacks: Mapping[Need, str] = {**_not_served(bootstrap), **immortal}
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
 
     def close(self) -> None:
@@ -108,6 +125,9 @@ class KafkaTarget:
         at = TopicPartition(topic, partition)
         (found,) = self._admin.list_partition_offsets({at: OffsetSpec.LATEST}).values()
         return int(found.offset)
+
+    def let_pass(self, duration_ms: int) -> None:
+        """Its time cannot be moved: the waits of the story will take it."""
 
     def values(self, topic: str) -> list[bytes | None]:
         # Through librdkafka, which has every codec built in, where kafka-python needs a package for each.

@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from conformance.clients import (  # noqa: F401  # they put themselves on the list
+    stories_of_deaths,
     stories_of_groups,
     stories_of_topics,
 )
-from conformance.clients.aiokafka.adapter import Aiokafka
-from conformance.clients.confluent.adapter import Confluent
-from conformance.clients.kafka_python.adapter import KafkaPython
-from conformance.clients.kcat import adapter as kcat
 from conformance.clients.play import Scene, play
+from conformance.clients.programs import Missing
+from conformance.clients.roster import NAMES, SLOW, Troupe
 from conformance.clients.stories import STORIES, Story
 from conformance.clients.targets import Target
 from conformance.clients.verbs import Client
 
-CLIENTS: dict[str, Callable[[str], Client]] = {
-    "kafka-python": KafkaPython,
-    "confluent": Confluent,
-    "aiokafka": Aiokafka,
-    "kcat": kcat.Kcat,
-}
-MISSING = {name: reason for name, reason in {"kcat": kcat.why_missing()}.items() if reason}
+CLIENTS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
 
 
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest, target: Target) -> Iterator[Client]:
-    """One client of the target, closed after the story."""
-    if request.param in MISSING:
-        pytest.skip(MISSING[request.param])
-    client = CLIENTS[request.param](target.bootstrap)
-    try:
-        yield client
-    finally:
-        client.close()
+@pytest.fixture(scope="session")
+def troupe() -> Iterator[Troupe]:
+    """The clients that are programs live as long as the run."""
+    troupe = Troupe()
+    yield troupe
+    troupe.close()
 
 
 @pytest.mark.parametrize("story", STORIES, ids=[story.slug for story in STORIES])
-def test_story(story: Story, client: Client, target: Target) -> None:
+@pytest.mark.parametrize("name", CLIENTS)
+def test_story(story: Story, name: str, target: Target, troupe: Troupe) -> None:
+    try:
+        with troupe.client(name, target.bootstrap) as client:
+            reason = _why_not(story, client, target)
+            if reason is None:
+                _tell(story, Scene(client, target, lambda: troupe.mortal(name, target.bootstrap)))
+    except Missing as missing:
+        reason = str(missing)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def _why_not(story: Story, client: Client, target: Target) -> str | None:
+    """What the story needs and this client, or this broker, does not have."""
     for need in story.needs:
         if reason := target.lacks.get(need) or client.lacks.get(need):
-            pytest.skip(f"no {need.value}: {reason}")
-    scene = Scene(client, target)
+            return f"no {need.value}: {reason}"
+    return None
+
+
+def _tell(story: Story, scene: Scene) -> None:
     try:
         for step in story.steps:
             play(step, scene)
         story.verdict(scene)
     finally:
         scene.close()
+        if scene.target.deaths is not None:
+            scene.target.deaths.mend()

@@ -14,6 +14,9 @@ from typing import Literal, Protocol
 Start = Literal["beginning", "end"] | int
 Moment = Literal["earliest", "latest"] | int
 Partition = tuple[str, int]
+# A moment at which a coordinator's death hurts: all have joined and nobody has its share; or a commit is
+# written and not yet acknowledged.
+Fatal = Literal["joining", "committing"]
 
 # One wait of a story. Long enough for a real Kafka on two busy cores to make its first group; a story that
 # runs into it has failed, so nobody ever waits for it in a green run.
@@ -49,6 +52,7 @@ class Need(enum.Enum):
     DESCRIBE = "describing a topic"
     IDEMPOTENCE = "an idempotent producer"
     TRANSACTIONS = "transactions, chosen to commit or abort"
+    DEATHS = "brokers that can die"
 
 
 @dataclass(frozen=True)

@@ -344,11 +344,10 @@ class Node:
             tell()
 
     def restart(self) -> None:
-        """Start again with what is on disk, and make oneself known."""
+        """Start again with what is on disk."""
         assert not self.up, f"broker {self.id} is up already"
         self.up = True
         self.image = Image()
-        self.heartbeat()
         for tell in self.on_restart:
             tell()
 

@@ -111,7 +111,9 @@ class FetchReader:
         replica = self._node.replica_of(want.topic, want.index)
         if self._version >= 13 and replica.topic_id != want.topic_id:
             raise KafkaError(ErrorCode.INCONSISTENT_TOPIC_ID)
-        check_leader_epoch(replica, max(want.leader_epoch, NO_EPOCH))  # Fetch alone takes any negative for none
+        check_leader_epoch(
+            replica, max(want.leader_epoch, NO_EPOCH)
+        )  # Fetch alone takes any negative for none
         if not replica.leading and (self._version < 11 or replica.following is None):
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
         return replica

@@ -52,7 +52,11 @@ class Broker:
 
     @property
     def running(self) -> bool:
-        """Whether it is neither crashed nor paused."""
+        """Whether it is neither crashed nor paused.
+
+        >>> cluster.broker(1).running
+        True
+        """
         return self._at.do(lambda: self._node.up and not self._node.paused)
 
     def crash(self, noticed: Duration | None = None) -> None:
@@ -66,29 +70,45 @@ class Broker:
         self._act(self._at.world.crash, _noticed_ms(noticed), up=True)
 
     def restart(self) -> None:
-        """Start it again on the same port, with the logs that it had."""
+        """Start it again on the same port, with the logs that it had.
+
+        >>> cluster.broker(1).crash()
+        >>> cluster.broker(1).restart()
+        """
         self._act(self._at.world.restart, up=False)
 
     def pause(self, noticed: Duration | None = None) -> None:
         """Let it stand still, as a stopped process: nothing is read, answered or timed until `resume`.
 
         The controller takes it for dead after broker.session.timeout.ms of broker time, or `noticed`.
+
+        >>> cluster.broker(1).pause()
         """
         self._act(self._at.world.pause, _noticed_ms(noticed), up=True, paused=False)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it go on.
+
+        >>> cluster.broker(1).pause()
+        >>> cluster.broker(1).resume()
+        """
         self._act(self._at.world.resume, up=True, paused=True)
 
     def isolate(self, noticed: Duration | None = None) -> None:
         """Cut it off from the other brokers and the controller, and not from clients, until `heal`.
 
         The controller takes it for dead as it does after a `crash`.
+
+        >>> cluster.leader_of("orders", 0).isolate()
         """
         self._act(self._at.world.isolate, _noticed_ms(noticed))
 
     def heal(self) -> None:
-        """Connect it with the others again."""
+        """Connect it with the others again.
+
+        >>> cluster.broker(1).isolate()
+        >>> cluster.broker(1).heal()
+        """
         self._act(self._at.world.heal)
 
     def _act(
@@ -136,15 +156,26 @@ class ClockHandle:
 
     @property
     def frozen(self) -> bool:
-        """Whether it stands still."""
+        """Whether it stands still.
+
+        >>> cluster.clock.frozen
+        False
+        """
         return self._world.clock.frozen
 
     def freeze(self) -> None:
-        """Let broker time stand still: no session ends, no rebalance times out, until `thaw` or `advance`."""
+        """Let broker time stand still: no session ends, no rebalance times out, until `thaw` or `advance`.
+
+        >>> cluster.clock.freeze()
+        """
         self._at.do(self._world.clock.freeze)
 
     def thaw(self) -> None:
-        """Let it run again, from where it stands."""
+        """Let it run again, from where it stands.
+
+        >>> cluster.clock.freeze()
+        >>> cluster.clock.thaw()
+        """
         self._at.do(lambda: self._world.clock.thaw(self._at.server.real_ms()))
 
     def advance(self, duration: Duration, *, keep_alive: bool = True) -> None:

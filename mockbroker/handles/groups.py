@@ -29,7 +29,7 @@ class Assignment(Mapping[str, list[TopicPartition]]):
 
     A member may also be looked up by its client id or instance id, where only one has it.
 
-    >>> group.assignment["app-a"]
+    >>> cluster.group("billing").assignment["app-a"]
     [TopicPartition(topic='orders', partition=0)]
     """
 
@@ -98,7 +98,11 @@ class GroupControls:
     # -- what there is ----------------------------------------------------------------------------
 
     def snapshot(self) -> GroupSnapshot:
-        """Everything about the group at one moment; an unknown group is Dead and has no members."""
+        """Everything about the group at one moment; an unknown group is Dead and has no members.
+
+        >>> cluster.group("billing").snapshot().state
+        'Stable'
+        """
         return self._at.do(self._snapshot)
 
     def _snapshot(self) -> GroupSnapshot:
@@ -110,32 +114,56 @@ class GroupControls:
 
     @property
     def state(self) -> str:
-        """Kafka's word for its state: Empty, PreparingRebalance, CompletingRebalance, Stable or Dead."""
+        """Kafka's word for its state: Empty, PreparingRebalance, CompletingRebalance, Stable or Dead.
+
+        >>> cluster.group("billing").state
+        'Stable'
+        """
         return self.snapshot().state
 
     @property
     def generation(self) -> int:
-        """The number of the newest generation."""
+        """The number of the newest generation.
+
+        >>> cluster.group("billing").generation
+        1
+        """
         return self.snapshot().generation
 
     @property
     def members(self) -> tuple[MemberView, ...]:
-        """Its members, in the order in which they joined."""
+        """Its members, in the order in which they joined.
+
+        >>> [member.client_id for member in cluster.group("billing").members]
+        ['app-a']
+        """
         return self.snapshot().members
 
     @property
     def assignment(self) -> Assignment:
-        """Who owns which partitions."""
+        """Who owns which partitions.
+
+        >>> cluster.group("billing").assignment["app-a"]
+        [TopicPartition(topic='orders', partition=0)]
+        """
         return self.snapshot().assignment
 
     @property
     def committed(self) -> Mapping[TopicPartition, int]:
-        """The offsets that are committed, and replicated, by partition."""
+        """The offsets that are committed, and replicated, by partition.
+
+        >>> cluster.group("billing").committed["orders", 0]
+        1
+        """
         return self.snapshot().committed
 
     @property
     def lag(self) -> dict[TopicPartition, int]:
-        """How many offsets lie between each commit and the end of its partition."""
+        """How many offsets lie between each commit and the end of its partition.
+
+        >>> cluster.group("billing").lag["orders", 0]
+        0
+        """
 
         def lag() -> dict[TopicPartition, int]:
             world, found = self._at.world, {}
@@ -149,7 +177,11 @@ class GroupControls:
         return self._at.do(lag)
 
     def history(self) -> list[Generation]:
-        """The generations it has been through, oldest first: when, why, and who owned what."""
+        """The generations it has been through, oldest first: when, why, and who owned what.
+
+        >>> [generation.generation for generation in cluster.group("billing").history()]
+        [1]
+        """
         return self._at.do(lambda: list(self._at.world.chronicle.of(self.id)))
 
     # -- what a test may do -----------------------------------------------------------------------
@@ -158,11 +190,16 @@ class GroupControls:
         """End the session of a member now, as if it had been silent for its session timeout.
 
         `member` is a member id, an instance id, or a client id that one member has.
+
+        >>> cluster.group("billing").expire("app-a")
         """
         self._at.do(lambda: self._shard().expire(self.id, self._member(member)))
 
     def evict(self, member: str) -> None:
-        """End the rebalance timeout of a member now."""
+        """End the rebalance timeout of a member now.
+
+        >>> cluster.group("billing").evict("app-a")
+        """
         self._at.do(lambda: self._shard().evict(self.id, self._member(member)))
 
     def _member(self, name: str) -> str:
@@ -299,6 +336,9 @@ class Group(GroupControls):
 
         If that is so already the wait is over at once; `newer_than=group.generation` waits for another
         generation.
+
+        >>> cluster.group("billing").wait_stable(members=1).generation
+        1
         """
         return self._at.wait(self._is_stable(members, newer_than), timeout)
 
@@ -306,13 +346,19 @@ class Group(GroupControls):
         """Wait until every partition of the topics that the group reads is assigned, and fetched by its owner.
 
         From then on a consumer that starts at `latest` misses nothing that is appended.
+
+        >>> cluster.group("billing").wait_positioned()  # doctest: +SKIP
         """
         return self._at.wait(self._is_positioned(), timeout)
 
     def wait_committed(
         self, topic: str, offsets: Mapping[int, int], *, timeout: float | str | None = None
     ) -> Mapping[TopicPartition, int]:
-        """Wait until the group has committed at least these offsets, by partition."""
+        """Wait until the group has committed at least these offsets, by partition.
+
+        >>> cluster.group("billing").wait_committed("orders", {0: 1})["orders", 0]
+        1
+        """
         return self._at.wait(self._has_committed(topic, offsets), timeout)
 
 

@@ -33,10 +33,18 @@ def leader_replica(world: World, topic: str, index: int) -> Replica:
     replica = node.replicas.get((topic, index)) if node is not None and node.up else None
     if replica is None:
         raise UsageError(
-            f"{topic}-{index} has no leader now: its replicas are {list(partition.replicas)}, "
-            f"in sync are {list(partition.isr) or 'none'}; restart() one of them or elect(unclean=True)"
+            f"{topic}-{index} has no leader now: {_copies(partition)}; "
+            "restart() one that is in sync or eligible, or elect(unclean=True)"
         )
     return replica
+
+
+def _copies(partition: PartitionImage) -> str:
+    """Who has a copy, and whose is known to be complete: those in sync, and the eligible (KIP-966)."""
+    return (
+        f"its replicas are {list(partition.replicas)}, in sync are {list(partition.isr) or 'none'}, "
+        f"eligible are {list(partition.elr) or 'none'}"
+    )
 
 
 class Partition:
@@ -58,31 +66,54 @@ class Partition:
 
     @property
     def leader(self) -> int:
-        """The id of the broker that leads it; -1 for none."""
+        """The id of the broker that leads it; -1 for none.
+
+        >>> cluster.topic("orders").partition(0).leader
+        1
+        """
         return self._at.do(self._image).leader
 
     @property
     def epoch(self) -> int:
-        """The leader epoch: it grows with each new leader."""
+        """The leader epoch: it grows with each new leader.
+
+        >>> cluster.topic("orders").partition(0).epoch
+        0
+        """
         return self._at.do(self._image).leader_epoch
 
     @property
     def replicas(self) -> list[int]:
-        """The brokers that have a copy, the preferred leader first."""
+        """The brokers that have a copy, the preferred leader first.
+
+        >>> cluster.topic("orders").partition(0).replicas
+        [1, 2, 3]
+        """
         return list(self._at.do(self._image).replicas)
 
     @property
     def isr(self) -> list[int]:
-        """The brokers that are in sync."""
+        """The brokers that are in sync.
+
+        >>> cluster.topic("orders").partition(0).isr
+        [1, 2, 3]
+        """
         return list(self._at.do(self._image).isr)
 
     @property
     def high_watermark(self) -> int:
-        """Below this offset everything is committed, as far as the leader knows."""
+        """Below this offset everything is committed, as far as the leader knows.
+
+        >>> cluster.topic("orders").partition(0).high_watermark
+        1
+        """
         return self._at.do(lambda: leader_replica(self._at.world, self.topic, self.index).high_watermark)
 
     def replica(self, broker: int) -> ReplicaHandle:
-        """The copy on one broker."""
+        """The copy on one broker.
+
+        >>> cluster.topic("orders").partition(0).replica(2).freeze()
+        """
         replicas = self.replicas
         if broker not in replicas:
             raise UsageError(
@@ -91,7 +122,10 @@ class Partition:
         return ReplicaHandle(self._at, self, broker)
 
     def freeze_followers(self) -> None:
-        """Let every replica but the leader's stand still, until `catch_up`."""
+        """Let every replica but the leader's stand still, until `catch_up`.
+
+        >>> cluster.topic("orders").partition(0).freeze_followers()
+        """
         leader = self.leader
         for broker in self.replicas:
             if broker != leader:
@@ -103,6 +137,9 @@ class Partition:
         Without `broker` it is the first live replica that can: one in sync, or with `unclean` any.  An
         unclean leader makes its log the truth, and what it lacks is lost.  Raises UsageError when nobody
         can lead.
+
+        >>> cluster.topic("orders").partition(0).elect(2)
+        2
         """
         return self._at.do(self._elect, broker, unclean)
 
@@ -121,9 +158,9 @@ class Partition:
         try:
             if chosen is None:
                 raise UsageError(
-                    f"nobody can lead {self.topic}-{self.index}: replicas {list(partition.replicas)}, "
-                    f"in sync {list(partition.isr)}, "
-                    f"alive {[b.id for b in world.controller.image.live_brokers()]}"
+                    f"nobody can lead {self.topic}-{self.index}: {_copies(partition)}; alive are "
+                    f"{[b.id for b in world.controller.image.live_brokers()] or 'none'}; "
+                    "elect(unclean=True) takes any of these that has a copy"
                 )
             world.controller.move_leader(self.topic, self.index, chosen, unclean=unclean)
         except KafkaError as refused:
@@ -154,16 +191,27 @@ class ReplicaHandle:
 
     @property
     def end_offset(self) -> int:
-        """Where this copy's log ends."""
+        """Where this copy's log ends.
+
+        >>> cluster.topic("orders").partition(0).replica(2).end_offset
+        1
+        """
         return self._at.do(lambda: self._replica().log.end)
 
     @property
     def high_watermark(self) -> int:
-        """What this copy knows to be committed."""
+        """What this copy knows to be committed.
+
+        >>> cluster.topic("orders").partition(0).replica(2).high_watermark
+        1
+        """
         return self._at.do(lambda: self._replica().high_watermark)
 
     def freeze(self) -> None:
-        """Copy nothing more from the leader; replica.lag.time.max.ms of broker time later, leave the ISR."""
+        """Copy nothing more from the leader; replica.lag.time.max.ms of broker time later, leave the ISR.
+
+        >>> cluster.topic("orders").partition(0).replica(2).freeze()
+        """
 
         def freeze() -> None:
             self._replica().frozen = True
@@ -171,7 +219,10 @@ class ReplicaHandle:
         self._at.do(freeze)
 
     def lag(self, records: int) -> None:
-        """Stay `records` records behind the leader."""
+        """Stay `records` records behind the leader.
+
+        >>> cluster.topic("orders").partition(0).replica(2).lag(5)
+        """
         if records < 0:
             raise UsageError(f"lag({records}): a replica cannot be ahead of its leader")
 
@@ -184,7 +235,10 @@ class ReplicaHandle:
         self._at.do(lag)
 
     def catch_up(self) -> None:
-        """Copy everything, and keep up from now on."""
+        """Copy everything, and keep up from now on.
+
+        >>> cluster.topic("orders").partition(0).replica(2).catch_up()
+        """
 
         def catch_up() -> None:
             replica = self._replica()

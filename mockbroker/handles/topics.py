@@ -46,7 +46,7 @@ class TopicControls:
 
         Raises UsageError when it exists already or cannot be made as asked.
 
-        >>> cluster.topic("orders").create(partitions=6, config={"min.insync.replicas": 2})
+        >>> cluster.topic("bills").create(partitions=6, config={"min.insync.replicas": 2})
         """
         self._at.do(self._create, partitions, replication, config or {})
 
@@ -67,11 +67,17 @@ class TopicControls:
             ) from refused
 
     def delete(self) -> None:
-        """Delete the topic; what groups had committed for it goes with it."""
+        """Delete the topic; what groups had committed for it goes with it.
+
+        >>> cluster.topic("orders").delete()
+        """
         self._at.do(lambda: self._at.world.controller.delete_topics([self._image().name]))
 
     def recreate(self) -> None:
-        """Delete the topic and create it again, empty, with the same shape and configs and another id."""
+        """Delete the topic and create it again, empty, with the same shape and configs and another id.
+
+        >>> cluster.topic("orders").recreate()
+        """
         self._at.do(self._recreate)
 
     def _recreate(self) -> None:
@@ -82,7 +88,10 @@ class TopicControls:
         self._create(len(image.partitions), len(image.partitions[0].replicas), config)
 
     def add_partitions(self, total: int) -> None:
-        """Let the topic have `total` partitions, more than it has."""
+        """Let the topic have `total` partitions, more than it has.
+
+        >>> cluster.topic("orders").add_partitions(8)
+        """
 
         def add() -> None:
             controller = self._at.world.controller
@@ -97,21 +106,37 @@ class TopicControls:
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a topic."""
+        """Whether there is such a topic.
+
+        >>> cluster.topic("orders").exists
+        True
+        """
         return self._at.do(lambda: self.name in self._at.world.controller.image.topics)
 
     @property
     def config(self) -> dict[str, str]:
-        """The configs that were set for this topic; defaults are not among them."""
+        """The configs that were set for this topic; defaults are not among them.
+
+        >>> cluster.topic("orders").config
+        {}
+        """
         return self._at.do(lambda: dict(self._at.world.controller.image.topic_overrides(self._image().name)))
 
     @property
     def partitions(self) -> list[TopicPartition]:
-        """All its partitions, by number."""
+        """All its partitions, by number.
+
+        >>> cluster.topic("orders").partitions[0]
+        TopicPartition(topic='orders', partition=0)
+        """
         return self._at.do(lambda: [TopicPartition(self.name, p.index) for p in self._image().partitions])
 
     def partition(self, index: int) -> Partition:
-        """One of its partitions."""
+        """One of its partitions.
+
+        >>> cluster.topic("orders").partition(0).leader
+        1
+        """
         count = len(self.partitions)
         if not 0 <= index < count:
             raise UsageError(f"topic {self.name!r} has no partition {index}: it has {count}, from 0 up")
@@ -143,7 +168,7 @@ class TopicControls:
         Without `partition` the key decides, as it does for Kafka's own clients.  `timestamp` is in
         milliseconds; without it the record bears the broker's time.
 
-        >>> cluster.topic("orders").append("o-1", b'{"total": 9}')
+        >>> cluster.topic("orders").append("o-2", b'{"total": 9}')
         0
         """
         return self._at.do(self._append, to_bytes(key), to_bytes(value), partition, headers, timestamp)
@@ -167,6 +192,9 @@ class TopicControls:
         """Write a batch just as it is: a bad CRC, an unknown codec, a wrong magic and all; give its offset.
 
         Only base offset and leader epoch are set.  The bytes must be long enough for a batch header (61).
+
+        >>> cluster.topic("orders").append_raw(bytes(61), partition=2)
+        0
         """
         if len(batch) < HEADER_BYTES:
             raise UsageError(
@@ -187,6 +215,9 @@ class TopicControls:
 
         "committed" and "uncommitted" show what consumers of these isolation levels can read; "all" shows
         everything that is there, markers and unreplicated records included.
+
+        >>> [record.value for record in cluster.topic("orders").records(partition=0)]
+        [b'paid']
         """
         return self._at.do(self._records, partition, isolation)
 
@@ -199,19 +230,34 @@ class TopicControls:
         ]
 
     def values(self, partition: int | None = None, isolation: str = "committed") -> list[bytes | None]:
-        """The values of `records(...)`."""
+        """The values of `records(...)`.
+
+        >>> cluster.topic("orders").values(isolation="all")
+        [b'paid']
+        """
         return [record.value for record in self.records(partition, isolation)]
 
     def keys(self, partition: int | None = None, isolation: str = "committed") -> list[bytes | None]:
-        """The keys of `records(...)`."""
+        """The keys of `records(...)`.
+
+        >>> cluster.topic("orders").keys()
+        [b'o-1']
+        """
         return [record.key for record in self.records(partition, isolation)]
 
     def end_offset(self, partition: int = 0) -> int:
-        """The offset that the next record will get: the leader's log end."""
+        """The offset that the next record will get: the leader's log end.
+
+        >>> cluster.topic("orders").end_offset(0)
+        1
+        """
         return self._at.do(lambda: leader_replica(self._at.world, self.name, partition).log.end)
 
     def delete_records(self, partition: int, before: int) -> None:
-        """Let the partition begin at offset `before`."""
+        """Let the partition begin at offset `before`.
+
+        >>> cluster.topic("orders").delete_records(0, before=1)
+        """
 
         def delete() -> None:
             replica = leader_replica(self._at.world, self.name, partition)
@@ -275,7 +321,11 @@ class Topic(TopicControls):
     def wait_records(
         self, count: int, *, isolation: str = "committed", timeout: float | str | None = None
     ) -> list[Record]:
-        """Wait until readers can see `count` records or more, and give them."""
+        """Wait until readers can see `count` records or more, and give them.
+
+        >>> [record.key for record in cluster.topic("orders").wait_records(1)]
+        [b'o-1']
+        """
         return self._at.wait(self._has_records(count, isolation), timeout)
 
 

@@ -130,7 +130,9 @@ class Simulation:
         self._conversations: dict[tuple[str, int], Conversation] = {}
         self._correlation_id = 0
 
-    def topic(self, name: str = TOPIC, assignments: Sequence[Sequence[int]] = ((1, 2, 3),), **configs: str) -> None:
+    def topic(
+        self, name: str = TOPIC, assignments: Sequence[Sequence[int]] = ((1, 2, 3),), **configs: str
+    ) -> None:
         """Make a topic; `min_insync_replicas="2"` is a config of it."""
         overrides = {config.replace("_", "."): value for config, value in configs.items()}
         self.world.controller.create_topics([NewTopic(name, [list(ids) for ids in assignments], overrides)])

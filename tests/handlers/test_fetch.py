@@ -335,7 +335,9 @@ def test_an_unknown_place_is_told_so(sim: Simulation, topic: str, index: int) ->
 # -- sessions ----------------------------------------------------------------------------------------
 
 
-def in_session(sim: Simulation, session: tuple[int, int], *parts: int, version: int = 12, **how: int) -> FetchResponse:
+def in_session(
+    sim: Simulation, session: tuple[int, int], *parts: int, version: int = 12, **how: int
+) -> FetchResponse:
     """Fetch as part of a session, from the end of each named partition."""
     wanted = [FetchPartition(partition=i, fetch_offset=0, partition_max_bytes=INT32_MAX) for i in parts]
     topics = [FetchTopic(topic=TOPIC, topic_id=sim.topic_id(), partitions=wanted)] if parts else []

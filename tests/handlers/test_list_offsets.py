@@ -87,7 +87,8 @@ def test_a_special_time_that_the_version_does_not_know_is_unsupported(
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "version"), [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING, 11)]
+    ("timestamp", "version"),
+    [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING, 11)],
 )
 def test_from_its_version_on_it_is_answered(sim: Simulation, timestamp: int, version: int) -> None:
     assert sim.list_offset(timestamp, version=version).error_code == ErrorCode.NONE

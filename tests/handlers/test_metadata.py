@@ -22,8 +22,12 @@ NOT_ASKED_FOR = -(2**31)
 
 def ask(sim: Simulation, *topics: Any, to: int = 1, version: int = 12, **how: Any) -> MetadataResponse:
     """Metadata of topics by name, or by id where bytes are given."""
-    wanted = [MetadataTopic(name=t) if isinstance(t, str) else MetadataTopic(topic_id=t, name=None) for t in topics]
-    response: MetadataResponse = sim.ask(MetadataRequest(topics=wanted, **how), to=to, version=version).response
+    wanted = [
+        MetadataTopic(name=t) if isinstance(t, str) else MetadataTopic(topic_id=t, name=None) for t in topics
+    ]
+    response: MetadataResponse = sim.ask(
+        MetadataRequest(topics=wanted, **how), to=to, version=version
+    ).response
     return response
 
 
@@ -67,7 +71,11 @@ def test_brokers_are_named_with_their_addresses_and_racks() -> None:
 
 def test_operations_are_told_to_those_who_ask(sim: Simulation) -> None:
     response = ask(
-        sim, TOPIC, version=8, include_cluster_authorized_operations=True, include_topic_authorized_operations=True
+        sim,
+        TOPIC,
+        version=8,
+        include_cluster_authorized_operations=True,
+        include_topic_authorized_operations=True,
     )
     assert response.cluster_authorized_operations == 8096
     assert response.topics[0].topic_authorized_operations == 3576
@@ -109,7 +117,11 @@ def test_a_name_that_collides_with_another_is_not_created(sim: Simulation) -> No
 def test_topics_may_be_asked_for_by_id(sim: Simulation) -> None:
     assert topic_of(sim, sim.topic_id()).name == TOPIC
     unknown = topic_of(sim, b"x" * 16)
-    assert (unknown.error_code, unknown.name, unknown.topic_id) == (ErrorCode.UNKNOWN_TOPIC_ID, None, b"x" * 16)
+    assert (unknown.error_code, unknown.name, unknown.topic_id) == (
+        ErrorCode.UNKNOWN_TOPIC_ID,
+        None,
+        b"x" * 16,
+    )
 
 
 def test_an_id_wins_over_a_wrong_name(sim: Simulation) -> None:
@@ -123,7 +135,10 @@ def test_a_topic_made_anew_is_another_one(sim: Simulation) -> None:
     sim.world.controller.move_leader(TOPIC, 0, 2, unclean=False)
     before = sim.topic_id()
     sim.delete()
-    assert topic_of(sim, TOPIC, allow_auto_topic_creation=False).error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert (
+        topic_of(sim, TOPIC, allow_auto_topic_creation=False).error_code
+        == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    )
     sim.topic()
     assert topic_of(sim, TOPIC).topic_id != before
     assert only(sim).leader_epoch == 0

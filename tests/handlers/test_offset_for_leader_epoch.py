@@ -22,7 +22,13 @@ def sim() -> Simulation:
 
 
 def ask(
-    sim: Simulation, epoch: int, *, current: int = -1, to: int | None = None, topic: str = TOPIC, version: int = 4
+    sim: Simulation,
+    epoch: int,
+    *,
+    current: int = -1,
+    to: int | None = None,
+    topic: str = TOPIC,
+    version: int = 4,
 ) -> EpochEndOffsetPartition:
     part = OffsetForLeaderEpochPartition(partition=0, current_leader_epoch=current, leader_epoch=epoch)
     topics = [OffsetForLeaderEpochTopic(topic=topic, partitions=[part])]
@@ -75,7 +81,11 @@ def test_epochs_of_the_client_are_checked_before_the_role(sim: Simulation) -> No
         assert ask(sim, 0, current=0, to=broker).error_code == ErrorCode.FENCED_LEADER_EPOCH
         assert ask(sim, 0, current=2, to=broker).error_code == ErrorCode.UNKNOWN_LEADER_EPOCH
     refused = ask(sim, 0, current=1, to=1)
-    assert (refused.error_code, refused.leader_epoch, refused.end_offset) == (ErrorCode.NOT_LEADER_OR_FOLLOWER, -1, -1)
+    assert (refused.error_code, refused.leader_epoch, refused.end_offset) == (
+        ErrorCode.NOT_LEADER_OR_FOLLOWER,
+        -1,
+        -1,
+    )
 
 
 def test_an_unknown_topic_is_told_so(sim: Simulation) -> None:

@@ -101,7 +101,9 @@ def test_acks_0_appends_to_the_good_partition_and_closes_for_the_bad_one(sim: Si
 def test_other_acks_are_refused_after_what_comes_first_and_before_the_rest(sim: Simulation) -> None:
     good = bytes(batch_of(b"v").data)
     assert refusal(sim.produce(b"v", acks=2)) == (ErrorCode.INVALID_REQUIRED_ACKS, NOWHERE)
-    assert refusal(sim.produce(b"v", acks=2, topic="nothing", to=1))[0] == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert (
+        refusal(sim.produce(b"v", acks=2, topic="nothing", to=1))[0] == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    )
     assert refusal(sim.produce(acks=2, batch=good + good))[0] == ErrorCode.INVALID_RECORD
     assert refusal(sim.produce(acks=2, batch=bad_crc(batch_of(b"v"))))[0] == ErrorCode.INVALID_REQUIRED_ACKS
 

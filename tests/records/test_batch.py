@@ -138,7 +138,10 @@ class TestWhatAProduceRequestMayHave:
         assert code_of(reheaded(batch_of(b"x"), length=length)[: length + 12]) is ErrorCode.CORRUPT_MESSAGE
 
     def test_zeros_behind_the_batch_are_corrupt(self) -> None:
-        assert code_of(BY_JAVA[Codec.NONE] + bytes(12)) is ErrorCode.CORRUPT_MESSAGE
+        with pytest.raises(KafkaError) as refused:
+            parse_produced(BY_JAVA[Codec.NONE] + bytes(12), version=9)
+        assert refused.value.code is ErrorCode.CORRUPT_MESSAGE
+        assert not isinstance(refused.value, RecordsRefused), "Kafka has a message only for a first batch"
 
     @pytest.mark.parametrize("magic", [3, -1])
     def test_an_unknown_format_is_corrupt_and_says_so(self, magic: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from mockbroker.core.image import NO_LEADER, Image, PartitionImage
 from mockbroker.core.links import Message
@@ -88,7 +89,9 @@ class Witness:
         """Everything that holds after every step."""
         for place, known in self.known.items():
             known.deleted = max([known.deleted, *(replica.log.start for replica in self._replicas(place))])
-            assert known.deleting or not known.deleted, f"{place} starts at {known.deleted}, and nothing was deleted"
+            assert known.deleting or not known.deleted, (
+                f"{place} starts at {known.deleted}, and nothing was deleted"
+            )
             self._check_in_sync(place)
             replicas = list(self._replicas(place))
             for replica in replicas:
@@ -163,9 +166,13 @@ class Witness:
             for replica in self._replicas(place):
                 # A deletion that its leader did not live to pass on leaves copies that begin at different offsets.
                 starts = (leader.log.start, replica.log.start, known.deleted)
-                assert sorted(starts) == list(starts), f"{replica!r} begins at {starts}: leader, copy, last deletion"
+                assert sorted(starts) == list(starts), (
+                    f"{replica!r} begins at {starts}: leader, copy, last deletion"
+                )
                 copy = [bytes(batch.data) for batch in replica.log.batches]
-                assert copy == stored[len(stored) - len(copy) :], f"{replica!r} is another log than the leader's"
+                assert copy == stored[len(stored) - len(copy) :], (
+                    f"{replica!r} is another log than the leader's"
+                )
                 ends = (replica.log.end, replica.high_watermark)
                 expected = (leader.log.end, leader.high_watermark)
                 assert ends == expected, f"{replica!r}: {ends} is not the leader's {expected}"
@@ -198,7 +205,7 @@ def check_log(replica: Replica) -> None:
     assert log.start <= replica.high_watermark <= log.end, f"{replica!r}: watermark {replica.high_watermark}"
     assert replica.last_stable_offset <= replica.high_watermark, f"{replica!r}: stable beyond the watermark"
     table = log.epochs.entries
-    rising = all(a[0] < b[0] and a[1] < b[1] for a, b in zip(table, table[1:], strict=False))
+    rising = all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(table))
     assert rising, f"the epoch table of {replica!r} is {table}"
 
 
