@@ -12,6 +12,12 @@ import pytest
 from conformance.against_kafka.launch import KafkaCluster
 from conformance.clients.targets import KafkaTarget, MockbrokerTarget, Target
 
+# A failed verdict shows what it compared, as a failed test does.
+pytest.register_assert_rewrite(
+    "conformance.clients.play",
+    *(f"conformance.clients.stories{kin}" for kin in ("", "_of_deaths", "_of_groups", "_of_topics")),
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of this directory."""

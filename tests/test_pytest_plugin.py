@@ -313,6 +313,7 @@ def test_collecting_tests_imports_nothing_heavy(tmp_path: Path) -> None:
     assert collected.stdout.splitlines()[-1] == "loaded: mockbroker mockbroker.pytest_plugin"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="pytest-xdist is not installed")
 def test_workers_of_xdist_have_clusters_of_their_own_and_the_seed_that_is_printed(
     pytester: pytest.Pytester,

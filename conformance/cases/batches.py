@@ -16,7 +16,7 @@ from crc32c import crc32c
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 8, 16, 32
 
-_CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 _HEAD = struct.Struct(">qiibI")
 _REST = struct.Struct(">Hiqqqhii")
 _HEADER_BYTES = _HEAD.size + _REST.size
@@ -134,7 +134,7 @@ def _read(whole: bytes) -> dict[str, Any]:
     attributes, last, first_ms, max_ms, producer_id, epoch, sequence, count = _REST.unpack_from(whole, 21)
     body = _decompressed(attributes & 7, whole[_HEADER_BYTES:])
     return {
-        "codec": _CODECS[attributes & 7],
+        "codec": CODECS[attributes & 7],
         "attributes": attributes & ~7,
         "last_offset_delta": last,
         "base_timestamp": first_ms,

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from conformance.against_kafka.launch import KafkaCluster
+from conformance.cases.line import Line
 
 if TYPE_CHECKING:
     from mockbroker import Cluster
 
 PATIENCE_S = 60.0
+# Longer than controller.quorum.fetch.timeout.ms and an election.
+QUORUM_GONE_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,14 @@ THREE = Plan(
     racks=("r1", "r2", "r3"),
     looks={"broker.heartbeat.interval.ms": 300},
 )
-PLANS = {plan.name: plan for plan in (ONE, TIGHT, THREE)}
+# Three nodes that are slow to be given up, for what takes a moment while one of them stands still.
+SLOW = Plan(
+    "slow",
+    3,
+    THREE.config | {"broker.session.timeout.ms": 15_000, "replica.lag.time.max.ms": 15_000},
+    racks=THREE.racks,
+)
+PLANS = {plan.name: plan for plan in (ONE, TIGHT, THREE, SLOW)}
 
 
 class Brokers(Protocol):
@@ -96,6 +106,9 @@ class Brokers(Protocol):
 
     def resume(self, node: int) -> None:
         """Let it go on."""
+
+    def lead_quorum(self, node: int) -> None:
+        """Have a node be the active controller, so that another one can stand still without being missed."""
 
     def recover(self) -> None:
         """Let all nodes run again, after a case that broke off."""
@@ -135,6 +148,9 @@ class MockBrokers:
     def resume(self, node: int) -> None:
         self._cluster.broker(node).resume()
 
+    def lead_quorum(self, node: int) -> None:
+        """Nothing: mockbroker's controller lives apart from its brokers."""
+
     def recover(self) -> None:
         """Nothing: every case has a cluster of its own."""
 
@@ -169,6 +185,20 @@ class RealBrokers:
     def resume(self, node: int) -> None:
         self._kafka.resume(node)
         self._paused.discard(node)
+
+    def lead_quorum(self, node: int) -> None:
+        while (leader := self._quorum_leader(node)) != node:
+            # Two seconds without it, and the others elect one of themselves.
+            self.pause(leader)
+            time.sleep(QUORUM_GONE_S)
+            self.resume(leader)
+
+    def _quorum_leader(self, node: int) -> int:
+        line = Line(node, self.address(node), lambda *_: None)
+        topics = [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]
+        answer = line.quietly("DescribeQuorum", 0, topics=topics)
+        line.close()
+        return int(answer["topics"][0]["partitions"][0]["leader_id"])
 
     def recover(self) -> None:
         for node in sorted(self._paused - self._down):

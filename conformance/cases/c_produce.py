@@ -122,6 +122,13 @@ def _(it: Stage) -> None:
     end_of(it, topic)
 
 
+@case("36a", "Null records")
+def _(it: Stage) -> None:
+    line = it.line()
+    line.send("Produce", 9, **to(it.topic(), None))
+    line.expect_nothing("null records", seconds=1.0)
+
+
 @case("37", "Message formats before the present one are invalid, and later ones corrupt")
 def _(it: Stage) -> None:
     topic = it.topic()

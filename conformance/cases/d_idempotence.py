@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.cases.batches import batch
-from conformance.cases.brokers import TIGHT
+from conformance.cases.brokers import THREE, TIGHT
 from conformance.cases.codec import Answer
 from conformance.cases.produce import at, end_of, to
 from conformance.cases.stage import Stage, case
@@ -16,9 +16,13 @@ _LAST = 2**31 - 1
 class _Producer:
     """An idempotent producer that writes to one partition."""
 
-    def __init__(self, it: Stage, topic: str, producer_id: int | None = None) -> None:
-        self._it, self._topic, self._line = it, topic, it.line()
+    def __init__(self, it: Stage, topic: str, producer_id: int | None = None, node: int = 1) -> None:
+        self._it, self._topic, self._line = it, topic, it.line(node)
         self.id = producer_id if producer_id is not None else _new_id(it)
+
+    def go_to(self, node: int) -> None:
+        """Write to another node from now on."""
+        self._line = self._it.line(node)
 
     def write(self, sequence: int, *values: bytes, epoch: int = 0, acks: int = -1, **more: Any) -> Answer:
         """Send one batch that begins with this sequence number."""
@@ -138,6 +142,42 @@ def _(it: Stage) -> None:
     for producer in ((7777, 0, -1), (-1, 0, 0), (-1, -1, 5), (7777, -1, 0), (7777, -1, -1)):
         it.ask("Produce", 9, **to(topic, batch(b"paid", producer=producer)))
     it.ask("Fetch", 12, **at(topic))
+
+
+@case("58", "A new leader knows the batches that it has copied", on=THREE)
+def _(it: Stage) -> None:
+    topic = it.topic(on={0: [3, 1]}, min_insync_replicas=1)
+    producer = _Producer(it, topic, node=3)
+    for sequence in (0, 1):
+        producer.write(sequence)
+    it.brokers.crash(3)
+    it.until(lambda: it.metadata(topic)[0]["leader_id"] == 1 and it.serves(topic, 1), "1 leads")
+    producer.go_to(1)
+    for sequence in (1, 0, 3, 2):
+        producer.write(sequence)
+    end_of(it, topic)
+    it.brokers.restart(3)
+    it.until(lambda: len(it.metadata(topic)[0]["isr_nodes"]) == 2, "3 is back")
+
+
+@case("59", "What a new leader has not copied is appended again, in order", on=THREE)
+def _(it: Stage) -> None:
+    topic = it.topic(on={0: [3, 1]}, min_insync_replicas=1)
+    producer = _Producer(it, topic, node=3)
+    producer.write(0)
+    it.brokers.pause(1)
+    # The first of these answers the fetch that 1 has sent before; the others do not get there.
+    for sequence in (1, 2, 3):
+        producer.write(sequence, acks=1)
+    it.brokers.crash(3)
+    it.brokers.resume(1)
+    it.until(lambda: it.metadata(topic)[0]["leader_id"] == 1 and it.serves(topic, 1), "1 leads")
+    producer.go_to(1)
+    for sequence in (3, 1, 2, 3, 2):
+        producer.write(sequence)
+    end_of(it, topic)
+    it.brokers.restart(3)
+    it.until(lambda: len(it.metadata(topic)[0]["isr_nodes"]) == 2, "3 is back")
 
 
 @case("60", "What is not heard of for long is forgotten", on=TIGHT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from conformance.cases.batches import batch
-from conformance.cases.brokers import THREE
+from conformance.cases.brokers import SLOW, THREE
 from conformance.cases.produce import at, end_of, to
 from conformance.cases.stage import Stage, case
 
@@ -51,6 +51,21 @@ def _epochs(it: Stage, topic: str, node: int, *epochs: int) -> None:
         asked = {"partition": 0, "leader_epoch": epoch, "current_leader_epoch": -1}
         topics = [{"topic": topic, "partitions": [asked]}]
         it.ask("OffsetForLeaderEpoch", 4, node=node, replica_id=-1, topics=topics)
+
+
+@case("70", "What is not replicated yet is not seen", on=THREE)
+def _(it: Stage) -> None:
+    topic = it.topic(on={0: [1, 3]}, min_insync_replicas=1)
+    it.quietly("Produce", 9, **to(topic, batch(b"seen", timestamp=it.zero_ms)))
+    it.until(lambda: it.high_watermark(topic, 1) == 1, "the first is committed")
+    it.brokers.pause(3)
+    it.ask("Produce", 9, **to(topic, batch(b"not yet", timestamp=it.zero_ms), acks=1))
+    it.ask("Fetch", 12, **at(topic, 1))
+    end_of(it, topic)
+    it.brokers.resume(3)
+    it.until(lambda: it.high_watermark(topic, 1) == 2, "the second is committed")
+    it.ask("Fetch", 12, **at(topic, 1))
+    _whole(it, topic, [1, 3])
 
 
 @case(
@@ -124,7 +139,9 @@ def _(it: Stage) -> None:
     it.ask("Produce", 9, **to(topic, _ONE))
 
 
-@case("95", "acks=all waits for a follower that stands still, until it is out of the ISR", on=THREE)
+@case(
+    "95", "acks=all waits for a follower that stands still, until it is out of the ISR", on=THREE, also=(96,)
+)
 def _(it: Stage) -> None:
     topic, line = it.topic(on={0: [1, 2, 3]}, min_insync_replicas=2), it.line()
     it.brokers.pause(3)
@@ -219,13 +236,14 @@ def _(it: Stage) -> None:
     end_of(it, topic)
 
 
-@case("103", "acks=all that waits while the leadership moves is told at once who leads", on=THREE)
+@case("103", "acks=all that waits while the leadership moves is told at once who leads", on=SLOW)
 def _(it: Stage) -> None:
     topic, line = it.topic(on={0: [3, 2, 1]}, min_insync_replicas=1), it.line(2)
     it.brokers.crash(3)
     _led_by(it, topic, 2, seen_by=2)
     it.brokers.restart(3)
     _whole(it, topic, [1, 2, 3])
+    it.brokers.lead_quorum(2)
     it.brokers.pause(1)
     line.send("Produce", 12, **to(topic, _ONE, timeout=40_000))
     line.expect_nothing("1 is waited for")

@@ -144,7 +144,14 @@ def _(it: Stage) -> None:
     it.ask("DescribeGroups", 5, groups=[""])
 
 
-@case("112", "Generations count from 1; only the leader hears of the members; followers wait for it")
+@case(
+    "112",
+    "Generations count from 1; only the leader hears of the members; followers wait for it",
+    also=(
+        113,
+        116,
+    ),
+)
 def _(it: Stage) -> None:
     leader, follower = _two(it)
     leader.heartbeat()
@@ -152,7 +159,11 @@ def _(it: Stage) -> None:
     it.ask("DescribeGroups", 5, groups=[leader.group])
 
 
-@case("114", "A follower that joins again unchanged gets the present generation, the leader a new one")
+@case(
+    "114",
+    "A follower that joins again unchanged gets the present generation, the leader a new one",
+    also=(115,),
+)
 def _(it: Stage) -> None:
     leader, follower = _two(it)
     follower.join()
@@ -226,6 +237,18 @@ def _(it: Stage) -> None:
     leader.heartbeat()
     follower.heartbeat()
     leader.join()
+
+
+@case("120", "Who waits in a join does not have to send heartbeats")
+def _(it: Stage) -> None:
+    waiting, absent = _two(it, session_timeout=6_000, rebalance_timeout=60_000)
+    waiting.ask_to_join()
+    waiting.line.expect_nothing("it waits for the other")
+    for _ in range(3):
+        it.brokers.let_pass(4_000)
+        absent.heartbeat()
+    absent.join()
+    waiting.hear_join()
 
 
 @case("121", "Who does not join again within the rebalance timeout is left behind")

@@ -174,16 +174,53 @@ def _(it: Stage) -> None:
     member.sync(of={member.member_id: b"all"})
     _commit(it, group, _parts(topic, {0: 5}), member=member.member_id, generation=1, node=home)
     it.brokers.crash(home)
-    next_home = _moved(it, group, home)
-    it.call_node(next_home, "next coordinator")
+    next_home = _next_home(it, group, home)
     member.line = it.line(next_home)
-    it.until(lambda: _ready(it, group, next_home), "the group is loaded")
     member.heartbeat()
     member.sync()
     _asked(it, group, topic, node=next_home)
     it.ask("DescribeGroups", 5, node=next_home, groups=[group])
     it.brokers.restart(home)
     it.until(lambda: it.is_led(topic, 1), "all are back")
+
+
+@case("135", "A rebalance that its coordinator does not outlive never was", on=THREE)
+def _(it: Stage) -> None:
+    group = it.group()
+    home = _coordinator(it, group)
+    it.call_node(home, "coordinator")
+    old = Member(it.line(home), group, session_timeout=60_000, metadata=b"first")
+    new = Member(it.line(home), group, session_timeout=60_000, metadata=b"second")
+    old.join()
+    old.sync(of={old.member_id: b"all"})
+    new.ask_to_join(3)
+    new.line.expect_nothing("it waits")
+    old.join(3)
+    new.hear_join()
+    it.brokers.crash(home)
+    for member in (old, new):
+        member.line = it.line(_next_home(it, group, home))
+        member.heartbeat()
+        member.sync()
+    old.heartbeat(generation_id=1)
+    it.brokers.restart(home)
+    it.until(lambda: it.is_led("__consumer_offsets", 5), "all are back")
+
+
+@case("136", "An id that was only given out does not outlive its coordinator", on=THREE)
+def _(it: Stage) -> None:
+    group = it.group()
+    home = _coordinator(it, group)
+    it.call_node(home, "coordinator")
+    member = Member(it.line(home), group)
+    member.ask_to_join(5)
+    member.hear_join()
+    it.brokers.crash(home)
+    member.line = it.line(_next_home(it, group, home))
+    member.ask_to_join(5)
+    member.hear_join()
+    it.brokers.restart(home)
+    it.until(lambda: it.is_led("__consumer_offsets", 5), "all are back")
 
 
 @case(
@@ -228,11 +265,14 @@ def _coordinator(it: Stage, group: str, node: int = 1) -> int:
     return int(found["coordinators"][0]["node_id"])
 
 
-def _moved(it: Stage, group: str, home: int) -> int:
-    """Wait until another node looks after the group."""
+def _next_home(it: Stage, group: str, home: int) -> int:
+    """Wait until another node looks after the group, and is ready to."""
     witness = next(node for node in (1, 2, 3) if node != home)
     it.until(lambda: _coordinator(it, group, witness) not in (home, -1), "another coordinator")
-    return _coordinator(it, group, witness)
+    found = _coordinator(it, group, witness)
+    it.call_node(found, "next coordinator")
+    it.until(lambda: _ready(it, group, found), "the group is loaded")
+    return found
 
 
 def _ready(it: Stage, group: str, node: int) -> bool:

@@ -84,6 +84,7 @@ def _(it: Stage) -> None:
     members = [Member(it.line(), group, metadata=name) for name in (b"a", b"b")]
     for member in members:
         member.ask_to_join(3)
+        member.line.expect_nothing("it waits")
     it.brokers.let_pass(3_500)
     for member in members:
         member.hear_join()

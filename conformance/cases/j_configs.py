@@ -14,10 +14,13 @@ _TOPIC, _BROKER, _GROUP = 2, 4, 32
 _SET, _DELETE, _APPEND, _SUBTRACT = range(4)
 
 
-def _alter(it: Stage, name: str, *changes: tuple[str, int, str | None], kind: int = _TOPIC, **more: Any) -> None:
+def _alter(
+    it: Stage, name: str, *changes: tuple[str, int, str | None], kind: int = _TOPIC, **more: Any
+) -> None:
     configs = [{"name": key, "config_operation": what, "value": value} for key, what, value in changes]
     given = [{"resource_type": kind, "resource_name": name, "configs": configs}]
     it.ask("IncrementalAlterConfigs", 1, resources=given, **more)
+    it.brokers.let_pass(500)  # the controller has it, the broker that will be asked hears of it
 
 
 def _describe(it: Stage, name: str, *keys: str, kind: int = _TOPIC, version: int = 4, **more: Any) -> None:
@@ -59,6 +62,7 @@ def _(it: Stage) -> None:
     given = [{"resource_type": _TOPIC, "resource_name": topic, "configs": configs}]
     for version in (0, 2):
         it.ask("AlterConfigs", version, resources=given)
+    it.brokers.let_pass(500)
     _describe(it, topic, "retention.ms", "segment.bytes")
 
 

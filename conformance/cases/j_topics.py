@@ -36,13 +36,18 @@ def _(it: Stage) -> None:
 
 @case("185a", "Settings of a new topic are judged")
 def _(it: Stage) -> None:
-    for key, value in (("no.such.thing", "1"), ("retention.ms", "soon"), ("cleanup.policy", "burn"), ("retention.ms", None)):
+    for key, value in (
+        ("no.such.thing", "1"),
+        ("retention.ms", "soon"),
+        ("cleanup.policy", "burn"),
+        ("retention.ms", None),
+    ):
         _create(it, _new(it.name("odd"), configs=[{"name": key, "value": value}]))
 
 
 @case("185b", "Replicas may be placed by hand, all of them and rightly", on=THREE)
 def _(it: Stage) -> None:
-    for assigned in (
+    odd: tuple[dict[int, list[int]], ...] = (
         {0: [1, 2], 1: [2, 3]},
         {0: [1, 2], 1: [3]},
         {0: [1, 1]},
@@ -50,7 +55,8 @@ def _(it: Stage) -> None:
         {0: []},
         {1: [1]},
         {0: [-1]},
-    ):
+    )
+    for assigned in odd:
         given = [{"partition_index": index, "broker_ids": ids} for index, ids in assigned.items()]
         _create(it, _new(it.name("placed"), -1, -1, assignments=given))
     given = [{"partition_index": 0, "broker_ids": [1]}]
@@ -87,7 +93,8 @@ def _(it: Stage) -> None:
         grow(count)
     grow(3, it.name("nobody"))
     grow(3, validate_only=True)
-    for assigned in ([], [[1], [1]], [[9]], [[1, 1]], [[]]):
+    odd: tuple[list[list[int]], ...] = ([], [[1], [1]], [[9]], [[1, 1]], [[]])
+    for assigned in odd:
         grow(3, assigned=assigned)
     grow(3)
     it.until(lambda: it.is_led(topic, 3), "there are three")
@@ -122,7 +129,9 @@ def _(it: Stage) -> None:
     it.ask("DeleteTopics", 6, timeout=10_000, topics=[{"name": None, "topic_id": None}])
     it.ask("DeleteTopics", 6, timeout=10_000, topics=[{"name": topic, "topic_id": None}] * 2)
     for version in (1, 3, 4, 5):
-        it.ask("DeleteTopics", version, timeout=10_000, topic_names=[it.topic(f"v{version}"), it.name("nobody")])
+        it.ask(
+            "DeleteTopics", version, timeout=10_000, topic_names=[it.topic(f"v{version}"), it.name("nobody")]
+        )
 
 
 @case("188", "Records are deleted up to an offset that there is")

@@ -24,6 +24,8 @@ _NEAR_MS = 3_600_000
 # Times that a case gives lie in this long a stretch that begins at its own time zero.
 CHOSEN_MS = 100_000
 
+# Lists of node ids that are sets.
+_SETS = ("isr_nodes",)
 # Where Kafka gives sets as lists: (API, field) -> what to sort by.
 _UNORDERED: dict[tuple[str, str], tuple[str, ...]] = {
     ("Metadata", "brokers"): ("node_id",),
@@ -93,6 +95,8 @@ class Symbols:
         if field == "records" and isinstance(value, bytes):
             return self._value(api, "batches", batches.read(value))
         if isinstance(value, list):
+            if field in _SETS:
+                return sorted(value)
             by = _UNORDERED.get((api, field))
             given = value if by is None else sorted(value, key=lambda each: _sort_key(each, by))
             return [self._value(api, "", each) for each in given]

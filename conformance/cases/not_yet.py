@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# How many numbers the list of behaviours has.
+NUMBERS = 204
+
 
 class NotYet(NamedTuple):
     """One number of the list."""

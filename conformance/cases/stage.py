@@ -190,6 +190,8 @@ class Case:
     story: Story
     plan: Plan
     area: str
+    # Other numbers of the list that the same story answers.
+    also: tuple[int, ...] = ()
 
     def play(self, brokers: Brokers) -> list[dict[str, Any]]:
         """Play it, and give what was heard."""
@@ -204,13 +206,13 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(number: str, title: str, on: Plan = ONE) -> Callable[[Story], Story]:
+def case(number: str, title: str, on: Plan = ONE, also: tuple[int, ...] = ()) -> Callable[[Story], Story]:
     """Register a case under its number; a letter behind it is for what one number's sentence leaves open."""
 
     def registered(story: Story) -> Story:
         assert number not in CASES, f"there are two cases {number}"
         area = story.__module__.rpartition(".")[2]
-        CASES[number] = Case(number, title, story, on, area)
+        CASES[number] = Case(number, title, story, on, area, also)
         return story
 
     return registered
@@ -222,6 +224,12 @@ def chosen(numbers: Iterable[str]) -> list[Case]:
     return [
         one for one in CASES.values() if not wanted or one.number in wanted or _stem(one.number) in wanted
     ]
+
+
+def told() -> set[int]:
+    """The numbers of the list that have a story."""
+    stems = {int(_stem(number)) for number in CASES}
+    return stems | {number for one in CASES.values() for number in one.also}
 
 
 def _stem(number: str) -> str:

@@ -7,10 +7,13 @@ from functools import cache
 import pytest
 
 from conformance.cases import every
+from conformance.cases.brokers import ONE, mock_brokers
+from conformance.cases.codec import key_of
 from conformance.cases.compare import Transcript, load
 from conformance.cases.deviations import DEVIATIONS
 from conformance.cases.judge import judged
-from conformance.cases.stage import CASES, Case
+from conformance.cases.not_yet import NOT_YET, NUMBERS
+from conformance.cases.stage import CASES, Case, Stage, told
 
 # The release that mockbroker emulates.
 JUDGE = "4.4.0"
@@ -33,6 +36,20 @@ def test_mockbroker_answers_as_kafka_did(case: Case) -> None:
 def test_there_are_few_deviations_and_each_has_its_reason() -> None:
     assert len(DEVIATIONS) < 10
     assert all(one.reason and one.since for one in DEVIATIONS)
+
+
+def test_every_number_of_the_list_is_told_or_waits() -> None:
+    waiting = {one.number for one in NOT_YET}
+    assert told() | waiting == set(range(1, NUMBERS + 1))
+    assert not told() & waiting
+
+
+def test_nothing_waits_for_what_is_there() -> None:
+    with mock_brokers(ONE) as brokers:
+        answer = Stage(brokers).quietly("ApiVersions", 0)
+    served = {entry["api_key"] for entry in answer["api_keys"]}
+    there = [one for one in NOT_YET if one.api and key_of(one.api) in served]
+    assert not there, "mockbroker has these APIs now: tell the stories, and take the numbers off the list"
 
 
 def test_what_is_recorded_is_what_is_told() -> None:

@@ -1,7 +1,7 @@
 """Where the programs of foreign clients come from: built once from their folder, kept in the user's cache.
 
 A build is named by a digest of its sources, so that an edit makes a new one and nothing is ever stale.
-Promises a command to run, or Missing with the reason: no such tool, no way to the registry.
+Promises a command to run, or a Missing with the reason: no such tool, no way to the registry.
 """
 
 from __future__ import annotations
@@ -39,26 +39,34 @@ class Program:
     tools: tuple[str, ...]
     build: Callable[[Path], None]
     command: Callable[[Path], Sequence[str]]
+    # Another folder whose files are built along: what the clients of one language share.
+    common: str | None = None
     # What is not in the folder and yet makes a difference: the version of the library, say.
     variant: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
-    def ready(self) -> Sequence[str]:
-        """The command, after building if this is the first time."""
-        source = HERE / self.folder
-        # The dots are hidden files and caches, which are nobody's sources.
-        files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
+    def ready(self) -> Sequence[str] | Missing:
+        """The command, after building if this is the first time; or why not, and that is not tried again."""
         digest = hashlib.sha256(self.variant.encode())
-        for path in files:
+        for path in self._sources():
             digest.update(path.name.encode() + path.read_bytes())
         kept = cache_directory() / "clients"
         home = kept / "-".join(filter(None, (self.folder, self.variant, digest.hexdigest()[:12])))
-        if not home.is_dir():
-            self._build_in(home, files)
+        try:
+            if not home.is_dir():
+                self._build_in(home)
+        except Missing as missing:
+            return missing
         return self.command(home)
 
-    def _build_in(self, home: Path, files: Sequence[Path]) -> None:
+    def _sources(self) -> list[Path]:
+        folders = filter(None, (self.folder, self.common))
+        files = (path for folder in folders for path in sorted((HERE / folder).iterdir()))
+        # Hidden files and folders (caches) are nobody's sources.
+        return [path for path in files if path.is_file() and not path.name.startswith(".")]
+
+    def _build_in(self, home: Path) -> None:
         for tool in self.tools:
             if shutil.which(tool) is None:
                 raise Missing(f"{self.folder} needs `{tool}` on the PATH, and there is none")
@@ -67,7 +75,7 @@ class Program:
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}-") as scratch:
             place = Path(scratch, "build")
             place.mkdir()
-            for path in files:
+            for path in self._sources():
                 shutil.copy(path, place)
             self.build(place)
             try:
@@ -109,14 +117,16 @@ def _go(folder: str) -> Program:
     def build(place: Path) -> None:
         _run(["go", "build", "-o", "client", "."], place)
 
-    return Program(folder, ("go",), build, lambda home: [f"{home}/client"])
+    return Program(folder, ("go",), build, lambda home: [f"{home}/client"], common="go_common")
 
 
 def _npm(folder: str) -> Program:
     def build(place: Path) -> None:
         _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], place)
 
-    return Program(folder, ("node", "npm"), build, lambda home: ["node", f"{home}/main.mjs"])
+    return Program(
+        folder, ("node", "npm"), build, lambda home: ["node", f"{home}/main.mjs"], common="js_common"
+    )
 
 
 def _cargo(folder: str) -> Program:
@@ -145,4 +155,8 @@ PROGRAMS = {
     "java-4.4.0": _java("4.4.0"),
     "franz-go": _go("franz_go"),
     "kafkajs": _npm("kafkajs"),
+    "sarama": _go("sarama"),
+    "kafka-go": _go("kafka_go"),
+    "java-3.9.1": _java("3.9.1"),
+    "java-2.8.2": _java("2.8.2"),
 }

@@ -77,4 +77,6 @@ def _in_process(name: str, bootstrap: str) -> Client:
 
 
 def _started(program: Program) -> Process:
+    if isinstance(program.ready, Missing):
+        raise Missing(str(program.ready))
     return Process(program.ready, program.environment)

@@ -185,6 +185,7 @@ def _(scene: Scene) -> None:
     Produce("orders", (Record(b"", b"o-1"), Record(None, b"o-1"))),
     Open("reader", "orders"),
     Take("reader", 2),
+    needs=(Need.EMPTY,),
 )
 def _(scene: Scene) -> None:
     assert scene.values("orders") == [b"", None]
@@ -267,6 +268,7 @@ def _(scene: Scene) -> None:
     Produce("orders", ABC),
     Open("reader", "orders", 1_000),
     Take("reader", 3),
+    needs=(Need.RESET,),
 )
 def _(scene: Scene) -> None:
     assert values(scene.seen["seen"]) == [b"a", b"b", b"c"]
@@ -375,4 +377,5 @@ def _(scene: Scene) -> None:
     needs=(Need.TRANSACTIONS,),
 )
 def _(scene: Scene) -> None:
-    assert [(record.offset, record.value) for record in scene.seen["seen"]] == [(0, b"lost"), (2, b"plain")]
+    # Whether the marker is before or behind the plain record is open: its writing is nobody's wait.
+    assert values(scene.seen["seen"]) == [b"lost", b"plain"]

@@ -18,6 +18,10 @@ from conformance.clients.stories import STORIES, Story
 from conformance.clients.targets import Target
 from conformance.clients.verbs import Client
 
+# kafka-python and others forget to close a socket whose connection was refused, as a dead broker's is.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 CLIENTS = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
 
 

@@ -37,6 +37,7 @@ class Need(enum.Enum):
     LZ4 = "lz4"
     ZSTD = "zstd"
     NULL_HEADER = "a header whose value is null"
+    EMPTY = "telling an empty value from none when it reads"
     TIMESTAMP = "timestamps of the producer's choice"
     SEEK = "seeking while it reads"
     PAUSE = "pausing a partition"
@@ -52,6 +53,7 @@ class Need(enum.Enum):
     DESCRIBE = "describing a topic"
     IDEMPOTENCE = "an idempotent producer"
     TRANSACTIONS = "transactions, chosen to commit or abort"
+    RESET = "resetting an offset that is out of range"
     DEATHS = "brokers that can die"
 
 

@@ -134,11 +134,13 @@ class Log:
         return self._positions[at] if at < len(self._positions) else self.size
 
     def truncate(self, end: int) -> None:
-        """Forget everything from offset `end` on."""
+        """Forget everything from offset `end` on, and of a batch that it falls into all."""
         if end >= self.end:
             return
         kept = bisect_left(self._lasts, end)
         if kept < len(self.batches):
+            # Deletion lets an epoch seem to begin inside of a batch; so batches may part inside of one, too.
+            end = min(end, self.batches[kept].base_offset)
             self.size = self._positions[kept]
             del self.batches[kept:], self._lasts[kept:], self._positions[kept:]
         self.end = end

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How long a leader keeps a follower's fetch that finds nothing (Kafka's replica.fetch.wait.max.ms).
+REPLICA_FETCH_WAIT_MAX_MS = 500
+
 
 class Node:
     """One broker."""
@@ -57,6 +60,7 @@ class Node:
         self.fetch_sessions = FetchSessions(self)
         self.up = True
         self.paused = False
+        self._paused_since_ms = 0
         # Grows with every crash, so that what an earlier life had planned does not happen in this one.
         self.incarnation = 0
         # Told by the doors: the shell closes sockets on a crash, opens them on a restart, and so on.
@@ -197,9 +201,18 @@ class Node:
     def receive(self, message: Message) -> None:
         """Act on a message: not when down, later when paused."""
         if self.paused:
-            self._inbox.append(message)
+            if not self._comes_too_late(message):
+                self._inbox.append(message)
         elif self.up:
             self._act_on(message)
+
+    def _comes_too_late(self, message: Message) -> bool:
+        """Whether this answers a fetch that Kafka's leader would have answered before, with nothing.
+
+        A broker that stands still sends no other fetch, so what is appended later does not reach it.
+        """
+        stood_ms = self.clock.now - self._paused_since_ms
+        return isinstance(message, FollowerFetchResponse) and stood_ms > REPLICA_FETCH_WAIT_MAX_MS
 
     def _act_on(self, message: Message) -> None:
         if isinstance(message, FollowerFetch):
@@ -286,9 +299,10 @@ class Node:
             if self._retention_check is not None:
                 self._retention_check.cancel()
             self._check_retention_at(0)
-            if replica.leadership is not None:
-                replica.leadership.count()
         replica.take_role(partition)
+        if replica.leadership is not None:
+            # Fewer may have to be in sync now.  Not before the role: a deposed leader commits nothing by it.
+            replica.leadership.count()
         if topic.name == OFFSETS_TOPIC:
             self._hold_shard(partition.index, replica)
         if early := self._early.pop((topic.id, partition.index), None):
@@ -354,6 +368,7 @@ class Node:
     def pause(self) -> None:
         """Stand still, as a stopped process or one in a long garbage collection does."""
         self.paused = True
+        self._paused_since_ms = self.clock.now
 
     def resume(self) -> None:
         """Go on: first with what came in meanwhile, then with what should have happened meanwhile."""

@@ -13,7 +13,7 @@ from mockbroker.core.call import Call
 from mockbroker.core.controller import Controller
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Reply, then
-from mockbroker.protocol.errors import KafkaError
+from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -38,6 +38,11 @@ def by_controller(
     return then(forwarded, answer)  # type: ignore[arg-type]  # mypy takes the flattened union for object
 
 
-def text_of(error: KafkaError) -> str:
-    """What an answer says about an error: its own words, or those that belong to its code."""
+def text_of(error: KafkaError) -> str | None:
+    """What an answer says about an error: its own words, or those that belong to its code.
+
+    Of a failure that it did not expect the controller says nothing, for fear of saying too much.
+    """
+    if error.code is ErrorCode.UNKNOWN_SERVER_ERROR:
+        return None
     return error.message or error.code.text

@@ -104,6 +104,7 @@ def _listed(
         offset, timestamp, epoch = _find(call, replica, part.timestamp)
     except KafkaError as refused:
         return _refused(part.partition_index, refused)
+    node.world.positions.note_offset_listed((topic, part.partition_index), call.client_id)
     return ListedPartition(
         partition_index=part.partition_index, timestamp=timestamp, offset=offset, leader_epoch=epoch
     )

@@ -68,7 +68,8 @@ def _fetch(call: Call[OffsetFetchRequest], node: Node, group: OffsetFetchGroup) 
         topics = [_some(call, node.image, offsets, topic) for topic in group.topics]
     for topic in topics:
         for part in topic.partitions:
-            node.world.positions.note_lookup((topic.name, part.partition_index), call.client_id)
+            place, found = (topic.name, part.partition_index), part.committed_offset != NO_OFFSET
+            node.world.positions.note_commit_asked(place, call.client_id, found=found)
     return FetchedOffsetsGroup(group_id=group.group_id, topics=topics)
 
 

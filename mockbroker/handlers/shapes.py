@@ -1,4 +1,7 @@
-"""What several answers have in common: where the leader is, and what may be done without an authorizer."""
+"""What several answers have in common: where the leader is, and what may be done without an authorizer.
+
+Knows no single API.
+"""
 
 from __future__ import annotations
 

@@ -183,7 +183,8 @@ class ClockHandle:
 
         Group members that are alive are kept alive, for their heartbeats would have come: those with an open
         connection that were heard of within two thirds of their session timeout of real time.  The silent
-        and the vanished expire.  `keep_alive=False` spares nobody.
+        and the vanished expire, and so does who hangs up afterwards without another word: it was killed a
+        moment ago.  `keep_alive=False` spares nobody.
 
         >>> cluster.clock.advance("45s")
         """

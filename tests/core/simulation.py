@@ -84,6 +84,12 @@ class Asked:
         return not isinstance(self._reply, Ticket) or self._reply.done
 
     @property
+    def why(self) -> str:
+        """What is waited for."""
+        assert isinstance(self._reply, Ticket)
+        return self._reply.why
+
+    @property
     def closed(self) -> bool:
         """Whether the broker closed the connection instead of answering."""
         return self.answered and isinstance(self.outcome, Disconnect)

@@ -8,32 +8,26 @@ from __future__ import annotations
 import pytest
 
 from mockbroker.core.delayed import DelayedProduce, Written
-from mockbroker.core.ticket import Ticket
 from mockbroker.protocol.errors import ErrorCode
-from tests.core.simulation import LEADER, Asked, Simulation, batch_of
-
-
-def why(asked: Asked) -> str:
-    assert isinstance(asked._reply, Ticket)
-    return asked._reply.why
+from tests.core.simulation import LEADER, Simulation, batch_of
 
 
 def watchers(sim: Simulation) -> int:
-    return len(sim.leader()._watchers)
+    return len(sim.leader()._watchers)  # noqa: SLF001 - nobody else needs to know who watches
 
 
 def test_a_produce_says_for_what_it_waits(sim: Simulation) -> None:
     sim.freeze(2, 3)
     asked = sim.produce(b"v", b"w")
-    assert why(asked) == "a produce waits for the in-sync replicas to have orders-0 up to offset 1"
+    assert asked.why == "a produce waits for the in-sync replicas to have orders-0 up to offset 1"
 
 
 def test_a_fetch_says_for_what_it_waits_and_what_it_has(sim: Simulation) -> None:
     asked = sim.fetch(0, max_wait_ms=1000, min_bytes=1000)
-    assert why(asked) == "a fetch waits for 1000 bytes, has 0: orders-0 from 0"
+    assert asked.why == "a fetch waits for 1000 bytes, has 0: orders-0 from 0"
     sim.produce(b"v")
     size = sim.leader().log.batches[0].size
-    assert why(asked) == f"a fetch waits for 1000 bytes, has {size}: orders-0 from 0"
+    assert asked.why == f"a fetch waits for 1000 bytes, has {size}: orders-0 from 0"
 
 
 @pytest.mark.parametrize("ends", ["enough", "patience", "leadership"])
@@ -51,14 +45,18 @@ def test_nothing_is_left_of_a_wait_that_is_over(sim: Simulation, ends: str) -> N
         sim.world.settle()
     assert produced.answered
     assert fetched.answered
-    assert replica._watchers == []
+    assert replica._watchers == []  # noqa: SLF001 - as above
     assert sim.world.patience.next_due is None
 
 
 def test_a_produce_that_is_committed_within_its_step_sets_no_timer(sim: Simulation) -> None:
-    before = sim.world.patience._order
+    set_off: list[int | None] = []
+    sim.world.patience.on_earlier = lambda: set_off.append(sim.world.patience.next_due)
     sim.produce(b"v")
-    assert sim.world.patience._order == before
+    assert set_off == []
+    sim.freeze(2, 3)
+    sim.produce(b"v")
+    assert len(set_off) == 1
 
 
 def test_what_is_committed_with_too_few_in_sync_is_told_so(sim: Simulation) -> None:

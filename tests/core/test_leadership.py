@@ -6,6 +6,7 @@ import pytest
 
 from mockbroker.core.links import CONTROLLER, Message
 from mockbroker.core.messages import AlterPartition, FollowerFetch, FollowerFetchResponse
+from mockbroker.core.replica import Replica
 from tests.core.simulation import LEADER, TOPIC, Simulation
 
 LAG_MS = 30_000
@@ -80,6 +81,33 @@ def test_a_lower_minimum_is_heeded_at_once(sim: Simulation) -> None:
     sim.produce(b"v", acks=LEADER)
     sim.configure(min_insync_replicas="1")
     assert sim.leader().high_watermark == 1
+
+
+def test_a_deposed_leader_commits_nothing_by_a_lower_minimum(sim: Simulation) -> None:
+    """It hears of its end and of the new minimum at the same time."""
+    sim.world.crash(3)
+    sim.world.isolate(2)
+    sim.freeze(2)
+    sim.produce(b"lost", acks=LEADER)
+    sim.world.isolate(1)
+    sim.configure(min_insync_replicas="1")
+    sim.world.heal(2)
+    sim.produce(b"kept")
+    seen: list[int] = []
+    sim.replica(1).watch(Watching(seen))
+    sim.world.heal(1)
+    assert sim.log(1) == [b"kept"]
+    assert seen[0] == 0
+
+
+class Watching:
+    """Someone who notes each high watermark that a replica has."""
+
+    def __init__(self, seen: list[int]) -> None:
+        self._seen = seen
+
+    def progress(self, replica: Replica) -> None:
+        self._seen.append(replica.high_watermark)
 
 
 def test_a_new_leader_calls_committed_what_it_knows_until_the_others_have_said_more(sim: Simulation) -> None:
@@ -241,7 +269,7 @@ def test_one_that_was_about_to_join_is_not_waited_for_for_ever(sim: Simulation) 
     sim.freeze(3)
     leadership = sim.leader().leadership
     assert leadership is not None
-    leadership._pending = None
+    leadership._pending = None  # noqa: SLF001 - what a refusal does
     asked = sim.produce(b"b")
     assert not asked.answered
     sim.advance(LAG_MS)
@@ -402,6 +430,20 @@ def test_a_deletion_that_a_frozen_copy_missed_reaches_it_later(sim: Simulation) 
     assert sim.replica(3).log.start == 0
     sim.catch_up(3)
     assert sim.replica(3).log.start == 1
+
+
+def test_histories_that_part_inside_of_a_batch_become_one(sim: Simulation) -> None:
+    """The leader deleted half of the first batch of its epoch, which therefore seems to begin there."""
+    sim.produce(b"shared")
+    sim.world.isolate(1)
+    sim.produce(b"lost", b"lost", b"lost", acks=LEADER, to=1)
+    sim.produce(b"a", b"b")
+    sim.produce(b"c", b"d")
+    sim.leader().advance_start(2)
+    sim.world.settle()
+    sim.world.heal(1)
+    assert sim.log(1) == sim.log(2) == [b"a", b"b", b"c", b"d"]
+    assert (sim.replica(1).log.start, in_sync(sim)) == (2, {1, 2, 3})
 
 
 def test_a_copy_does_not_begin_earlier_again_under_a_leader_that_missed_the_deletion(sim: Simulation) -> None:

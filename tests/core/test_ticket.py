@@ -39,10 +39,15 @@ def test_a_ticket_says_what_it_waits_for() -> None:
     assert ticket.abandoned
 
 
+def increment(n: int) -> Reply[int]:
+    return n + 1
+
+
 def test_then_goes_on_at_once_where_the_outcome_is_there() -> None:
     ticket: Ticket[int] = Ticket("a number")
     ticket.resolve(1)
-    assert then(1, lambda n: n + 1) == then(ticket, lambda n: n + 1) == 2
+    replies: list[Reply[int]] = [1, ticket]
+    assert [then(reply, increment) for reply in replies] == [2, 2]
 
 
 @pytest.mark.parametrize("follows_later", [False, True])

@@ -32,7 +32,12 @@ def believed_alive(sim: Simulation) -> list[int]:
 def test_what_is_put_off_happens_within_the_step_and_the_last_things_last(sim: Simulation) -> None:
     story: list[str] = []
     sim.world.when_settled(lambda: story.append("at last"))
-    sim.world.soon(lambda: (story.append("soon"), sim.world.soon(lambda: story.append("and after it")))[0])
+
+    def soon() -> None:
+        story.append("soon")
+        sim.world.soon(lambda: story.append("and after it"))
+
+    sim.world.soon(soon)
     sim.world.settle()
     assert story == ["soon", "and after it", "at last"]
 

@@ -66,5 +66,9 @@ def test_the_epoch_of_features_grows_with_the_metadata_that_a_broker_knows(sim: 
 def test_a_client_that_went_astray_is_told_to_begin_anew(sim: Simulation) -> None:
     cluster_id = sim.world.controller.image.cluster_id
     assert ask(sim, 5, cluster_id=cluster_id, node_id=1).error_code == ErrorCode.NONE
-    for astray in ({"cluster_id": "another", "node_id": 1}, {"cluster_id": cluster_id, "node_id": 2}):
-        assert ask(sim, 5, **astray).error_code == ErrorCode.REBOOTSTRAP_REQUIRED
+    astray: list[dict[str, Any]] = [
+        {"cluster_id": "another", "node_id": 1},
+        {"cluster_id": cluster_id, "node_id": 2},
+    ]
+    for elsewhere in astray:
+        assert ask(sim, 5, **elsewhere).error_code == ErrorCode.REBOOTSTRAP_REQUIRED

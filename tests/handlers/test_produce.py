@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mockbroker.core.world import SIMULATION_START_MS as NOW
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.produce import (
-    ProducedPartition,
     ProducePartition,
     ProduceRequest,
     ProduceResponse,
@@ -17,33 +14,16 @@ from mockbroker.protocol.messages.produce import (
 )
 from mockbroker.records.batch import CONTROL, LOG_APPEND_TIME, TRANSACTIONAL, Batch
 from mockbroker.records.compression import Codec
-from tests.core.simulation import ALL, LEADER, NONE, TOPIC, Asked, Simulation, batch_of
+from tests.core.simulation import ALL, LEADER, NONE, TOPIC, Simulation, batch_of
+from tests.handlers.produced import AT_THE_LOG, NOWHERE, orders_from_1, refusal
 from tests.records.samples import altered, legacy_entry, numbered, reheaded, with_body
 
 HOUR_MS = 3_600_000
 
-# What an answer says of a log that the batch did not reach, and of one that refused it (it began at 1).
-NOWHERE = (-1, -1, -1)
-AT_THE_LOG = (-1, -1, 1)
-
 
 @pytest.fixture
 def sim() -> Simulation:
-    """`orders` on three brokers, whose log starts at 1, so that a real log start is not mistaken for none."""
-    simulation = Simulation()
-    simulation.topic(min_insync_replicas="2")
-    simulation.produce(b"deleted")
-    simulation.leader().advance_start(1)
-    simulation.world.settle()
-    return simulation
-
-
-def offsets(answer: ProducedPartition) -> tuple[int, int, int]:
-    return answer.base_offset, answer.log_append_time_ms, answer.log_start_offset
-
-
-def refusal(asked: Asked) -> tuple[int, tuple[int, int, int]]:
-    return asked.only.error_code, offsets(asked.only)
+    return orders_from_1()
 
 
 def bad_crc(batch: Batch) -> bytes:
@@ -193,7 +173,7 @@ def test_internal_topics_are_for_the_admin_client_only(sim: Simulation) -> None:
     assert admitted.only.error_code == ErrorCode.NONE
 
 
-# -- what a batch must be ----------------------------------------------------------------------------
+# -- what a batch must be -----------------------------------------------------------------------------
 
 
 def test_a_bad_checksum_is_corrupt_and_leaves_nothing(sim: Simulation) -> None:
@@ -226,6 +206,17 @@ GOOD = batch_of(b"v", b"w")
         altered(GOOD, attributes=CONTROL, producer_id=5, producer_epoch=0, base_sequence=0),
         altered(GOOD, producer_id=5, producer_epoch=0, base_sequence=-1),
     ],
+    ids=[
+        "none",
+        "negative",
+        "more",
+        "fewer",
+        "far",
+        "back",
+        "control",
+        "control of a producer",
+        "no sequence",
+    ],
 )
 def test_a_header_that_is_not_true_is_invalid(sim: Simulation, batch: Batch) -> None:
     assert refusal(sim.produce(batch=batch)) == (ErrorCode.INVALID_RECORD, AT_THE_LOG)
@@ -252,13 +243,16 @@ WHOLE = bytes(GOOD.data)
         legacy_entry(1),
         reheaded(GOOD, magic=1),
     ],
+    ids=["two", "nothing", "stray bytes", "cut off", "too long", "format 0", "format 1", "magic 1"],
 )
 def test_anything_but_one_whole_batch_is_invalid(sim: Simulation, data: bytes) -> None:
     assert refusal(sim.produce(batch=data)) == (ErrorCode.INVALID_RECORD, NOWHERE)
 
 
 @pytest.mark.parametrize(
-    "data", [reheaded(GOOD, length=10), reheaded(GOOD, length=-1), reheaded(GOOD, magic=3)]
+    "data",
+    [reheaded(GOOD, length=10), reheaded(GOOD, length=-1), reheaded(GOOD, magic=3)],
+    ids=["too short", "negative", "magic 3"],
 )
 def test_what_cannot_be_a_batch_is_corrupt_and_told_so(sim: Simulation, data: bytes) -> None:
     asked = sim.produce(batch=data)
@@ -353,215 +347,3 @@ def test_a_topic_compresses_as_it_is_configured(sim: Simulation) -> None:
     sim.produce(b"v", topic="plain", codec=Codec.GZIP)
     assert sim.leader("zipped").log.batches[0].codec == Codec.GZIP
     assert sim.leader("plain").log.batches[0].codec == Codec.NONE
-
-
-# -- idempotence --------------------------------------------------------------------------------------
-
-
-def idempotent(sim: Simulation, sequence: int, count: int = 1, epoch: int = 0, **more: Any) -> Asked:
-    return sim.produce(*[b"v"] * count, producer=(5, epoch, sequence), **more)
-
-
-@pytest.mark.parametrize("acks", [ALL, LEADER])
-def test_a_batch_sent_again_is_acknowledged_with_its_first_offset(sim: Simulation, acks: int) -> None:
-    for sequence in range(3):
-        idempotent(sim, sequence, acks=acks, timestamp=NOW - sequence)
-    again = sim.produce(b"other", producer=(5, 0, 1), acks=acks).only
-    # The time is the stored batch's, although the topic keeps the producers' times.
-    assert (again.error_code, offsets(again)) == (ErrorCode.NONE, (2, NOW - 1, 1))
-    assert sim.leader().log.end == 4
-
-
-def test_a_gap_is_out_of_order(sim: Simulation) -> None:
-    idempotent(sim, 0)
-    assert refusal(idempotent(sim, 2)) == (ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, AT_THE_LOG)
-    assert idempotent(sim, 1).only.error_code == ErrorCode.NONE
-
-
-def test_the_last_five_batches_are_remembered(sim: Simulation) -> None:
-    for sequence in range(7):
-        idempotent(sim, sequence)
-    codes = [idempotent(sim, sequence).only.error_code for sequence in range(7)]
-    assert codes == [ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER] * 2 + [ErrorCode.NONE] * 5
-
-
-@pytest.mark.parametrize(("sequence", "count"), [(0, 1), (0, 4), (1, 2), (2, 2)])
-def test_half_a_duplicate_is_out_of_order(sim: Simulation, sequence: int, count: int) -> None:
-    idempotent(sim, 0, count=3)
-    assert idempotent(sim, sequence, count).only.error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
-
-
-def test_a_new_epoch_begins_at_sequence_0_and_fences_the_old_one(sim: Simulation) -> None:
-    idempotent(sim, 0)
-    assert idempotent(sim, 3, epoch=1).only.error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
-    assert idempotent(sim, 0, epoch=1).only.error_code == ErrorCode.NONE
-    assert refusal(idempotent(sim, 0)) == (ErrorCode.INVALID_PRODUCER_EPOCH, AT_THE_LOG)
-    assert idempotent(sim, 0, epoch=5).only.error_code == ErrorCode.NONE
-    assert idempotent(sim, 1, epoch=1).only.error_code == ErrorCode.INVALID_PRODUCER_EPOCH
-
-
-def test_sequences_wrap(sim: Simulation) -> None:
-    last = 2**31 - 1
-    assert idempotent(sim, last - 1).only.error_code == ErrorCode.NONE
-    across = [idempotent(sim, last, count=3).only.base_offset for _ in range(2)]
-    assert across == [2, 2]
-    assert idempotent(sim, 2).only.base_offset == 5
-    assert idempotent(sim, last - 1).only.base_offset == 1
-
-
-def test_a_producer_that_nobody_knows_may_begin_anywhere(sim: Simulation) -> None:
-    assert sim.produce(b"v", producer=(4711, 3, 77)).only.error_code == ErrorCode.NONE
-    for producer in [(-1, 0, 4), (4712, -1, 0)]:
-        for _ in range(2):
-            assert sim.produce(b"v", producer=producer).only.error_code == ErrorCode.NONE
-    assert sim.leader().log.end == 6
-
-
-def test_a_failover_keeps_what_the_new_leader_has_copied(sim: Simulation) -> None:
-    idempotent(sim, 0)
-    assert idempotent(sim, 1).only.base_offset == 2
-    sim.world.crash(1)
-    assert sim.partition().leader == 2
-    assert idempotent(sim, 1).only.base_offset == 2
-    assert idempotent(sim, 2).only.base_offset == 3
-
-
-def test_a_batch_that_the_new_leader_lacks_is_appended_once(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    idempotent(sim, 7, acks=LEADER)
-    sim.world.crash(1)
-    sim.catch_up(2, 3)
-    assert [idempotent(sim, 7).only.base_offset for _ in range(2)] == [1, 1]
-    assert sim.log(2) == [b"v"]
-
-
-def test_with_part_of_the_history_lost_the_next_batch_is_a_gap(sim: Simulation) -> None:
-    idempotent(sim, 0)
-    sim.freeze(2, 3)
-    idempotent(sim, 1, acks=LEADER)
-    sim.world.crash(1)
-    assert idempotent(sim, 2).only.error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
-
-
-def test_an_idle_producer_is_forgotten(sim: Simulation) -> None:
-    sim = Simulation(config={"producer.id.expiration.ms": 8_000})
-    sim.topic()
-    idempotent(sim, 0, epoch=3, timestamp=NOW)
-    sim.advance(20 * 60_000)
-    assert idempotent(sim, 77, epoch=3).only.error_code == ErrorCode.NONE
-    assert idempotent(sim, 78, epoch=2).only.error_code == ErrorCode.INVALID_PRODUCER_EPOCH
-
-
-def test_deleting_records_does_not_delete_what_is_known_of_their_producer(sim: Simulation) -> None:
-    idempotent(sim, 0)
-    sim.leader().advance_start(2)
-    sim.world.settle()
-    assert idempotent(sim, 2).only.error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
-    assert offsets(idempotent(sim, 0).only)[::2] == (1, 2)
-    assert idempotent(sim, 1).only.base_offset == 2
-
-
-# -- acks=all -----------------------------------------------------------------------------------------
-
-
-def shrink(sim: Simulation, *brokers: int) -> None:
-    """Take brokers out of the ISR."""
-    for broker in brokers:
-        sim.world.crash(broker)
-
-
-@pytest.mark.parametrize("producer", [(-1, -1, -1), (5, 0, 0)])
-def test_with_too_few_in_sync_nothing_is_written(sim: Simulation, producer: tuple[int, int, int]) -> None:
-    shrink(sim, 2, 3)
-    assert refusal(sim.produce(b"v", producer=producer)) == (ErrorCode.NOT_ENOUGH_REPLICAS, AT_THE_LOG)
-    assert sim.leader().log.end == 1
-
-
-def test_a_single_replica_is_enough_where_there_is_only_one(sim: Simulation) -> None:
-    sim.topic("single", [[1]], min_insync_replicas="2")
-    assert sim.produce(b"v", topic="single").only.error_code == ErrorCode.NONE
-
-
-def test_patience_ends_and_the_record_stays(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    asked = sim.produce(b"v", patience_ms=1500)
-    sim.wait(1499)
-    assert not asked.answered
-    sim.wait(1)
-    assert refusal(asked) == (ErrorCode.REQUEST_TIMED_OUT, (1, -1, 1))
-    sim.catch_up(2, 3)
-    assert sim.read(1) == [b"v"]
-
-
-def test_one_who_waits_while_too_many_leave_runs_out_of_patience(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    asked = sim.produce(b"v", patience_ms=1500)
-    sim.advance(30_001)
-    assert sim.partition().isr == (1,)
-    assert not asked.answered
-    assert sim.leader().high_watermark == 1
-    sim.wait(1500)
-    assert refusal(asked) == (ErrorCode.REQUEST_TIMED_OUT, (1, -1, 1))
-    assert sim.log(1) == [b"v"]
-
-
-def test_with_too_few_in_sync_acks_1_writes_what_nobody_sees_yet(sim: Simulation) -> None:
-    shrink(sim, 2, 3)
-    assert sim.produce(b"v", acks=LEADER).only.base_offset == 1
-    assert sim.leader().high_watermark == 1
-    assert sim.read(1) == []
-    sim.world.restart(2)
-    assert sim.read(1) == [b"v"]
-
-
-def test_a_slow_follower_is_waited_for_until_it_leaves_the_isr(sim: Simulation) -> None:
-    sim.freeze(3)
-    asked = sim.produce(b"v")
-    sim.advance(29_999)
-    assert not asked.answered
-    sim.advance(1)
-    assert sim.partition().isr == (1, 2)
-    assert offsets(asked.only) == (1, -1, 1)
-
-
-def test_one_who_waits_is_told_at_once_that_leadership_moved(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    asked = sim.produce(b"v")
-    sim.world.controller.move_leader(TOPIC, 0, 2, unclean=False)
-    sim.world.settle()
-    assert refusal(asked) == (ErrorCode.NOT_LEADER_OR_FOLLOWER, (1, -1, 1))
-    leader = asked.only.current_leader
-    assert (leader.leader_id, leader.leader_epoch) == (2, 1)
-    assert [endpoint.node_id for endpoint in asked.response.node_endpoints] == [2]
-
-
-def test_a_duplicate_waits_for_the_batch_that_it_repeats(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    idempotent(sim, 0, acks=LEADER)
-    again = idempotent(sim, 0)
-    assert not again.answered
-    sim.catch_up(2, 3)
-    assert again.only.base_offset == 1
-
-
-def test_each_partition_of_a_request_is_waited_for(sim: Simulation) -> None:
-    sim.topic("two", [[1, 2], [1, 3]])
-    sim.freeze(2, topic="two")
-    sim.freeze(3, topic="two", index=1)
-    parts = [ProducePartition(index=index, records=batch_of(b"v").data) for index in (0, 1)]
-    body = ProduceRequest(
-        acks=ALL, timeout_ms=1000, topic_data=[ProduceTopic(name="two", partition_data=parts)]
-    )
-    asked = sim.ask(body, to=1, version=9)
-    sim.catch_up(2, topic="two")
-    assert not asked.answered
-    sim.wait(1000)
-    codes = [part.error_code for part in asked.response.responses[0].partition_responses]
-    assert codes == [ErrorCode.NONE, ErrorCode.REQUEST_TIMED_OUT]
-
-
-def test_a_topic_that_is_deleted_under_a_waiting_produce_ends_the_wait(sim: Simulation) -> None:
-    sim.freeze(2, 3)
-    asked = sim.produce(b"v")
-    sim.delete()
-    assert asked.only.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

@@ -9,6 +9,11 @@ from mockbroker import Cluster, UsageError
 from mockbroker.core.groups.views import MemberView
 from mockbroker.handles.groups import Assignment
 from mockbroker.handles.records import TopicPartition
+from mockbroker.protocol.messages.offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+)
 from mockbroker.waiting import WaitTimeout
 from tests.handles.members import RawClient, RawMember, members
 
@@ -124,6 +129,14 @@ def fetch(cluster: Cluster, name: str, *partitions: int) -> None:
             client.fetch("orders", partition, 0)
 
 
+def list_latest(cluster: Cluster, name: str, partition: int) -> None:
+    """Ask where a partition ends, as a client does that starts at `latest`."""
+    wanted = ListOffsetsPartition(partition_index=partition, timestamp=-1)
+    request = ListOffsetsRequest(topics=[ListOffsetsTopic(name="orders", partitions=[wanted])])
+    with RawClient(cluster, cluster.leader_of("orders", partition).id, name) as client:
+        client.ask(request, 4)
+
+
 def test_a_group_is_positioned_when_its_members_have_asked_where_to_begin_and_then_fetched(
     orders: Cluster,
 ) -> None:
@@ -132,6 +145,7 @@ def test_a_group_is_positioned_when_its_members_have_asked_where_to_begin_and_th
     with RawMember(orders, "a") as a:
         a.join()
         a.lead([0, 1])
+        a.commit("orders", {0: 0, 1: 0})
         fetch(orders, "a", 0, 1)  # perhaps still one of the time before the rebalance
         a.look_up("orders", 0, 1)
         fetch(orders, "a", 0)
@@ -141,6 +155,26 @@ def test_a_group_is_positioned_when_its_members_have_asked_where_to_begin_and_th
             group.wait_positioned(timeout=0)
         fetch(orders, "a", 1)
         assert group.wait_positioned(timeout=0).assignment.owners.keys() == {("orders", 0), ("orders", 1)}
+
+
+def test_a_commit_that_is_found_decides_where_to_begin_and_an_offset_in_its_stead_does(
+    orders: Cluster,
+) -> None:
+    group = orders.group("billing")
+    with RawMember(orders, "a") as a:
+        a.join()
+        a.lead([0, 1])
+        a.commit("orders", {0: 0})
+        a.look_up("orders", 0, 1)
+        fetch(orders, "a", 0, 1)
+        # Partition 1 has no commit: that fetch was sent before its answer, or chose a place without asking.
+        with pytest.raises(WaitTimeout, match=r"; not fetched yet: orders-1 by a\n"):
+            group.wait_positioned(timeout=0)
+        list_latest(orders, "a", 1)
+        with pytest.raises(WaitTimeout, match=r"; not fetched yet: orders-1 by a\n"):
+            group.wait_positioned(timeout=0)
+        fetch(orders, "a", 1)
+        group.wait_positioned(timeout=0)
 
 
 def test_a_client_that_never_asks_where_to_begin_is_positioned_by_its_second_fetch(orders: Cluster) -> None:
@@ -168,6 +202,7 @@ def test_a_new_generation_has_to_find_its_place_again(orders: Cluster) -> None:
         for _ in range(2):
             a.join()
             a.lead([0, 1])
+            a.commit("orders", {0: 0, 1: 0})
             with pytest.raises(WaitTimeout):
                 group.wait_positioned(timeout=0)
             a.look_up("orders", 0, 1)

@@ -64,7 +64,9 @@ class Sent:
         outcome = self.reply.result if isinstance(self.reply, Ticket) and self.reply.done else self.reply
         if hasattr(outcome, "responses"):
             (topic,) = outcome.responses
-            return (topic.partition_responses if hasattr(topic, "partition_responses") else topic.partitions)[0]
+            return (topic.partition_responses if hasattr(topic, "partition_responses") else topic.partitions)[
+                0
+            ]
         return outcome.topics[0].partitions[0] if hasattr(outcome, "topics") else None
 
 
@@ -193,7 +195,9 @@ class Clients:
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def fetch(self, place: Place, broker: int, offset: int, isolation: int = 0, version: int = 12, **how: Any) -> Sent:
+    def fetch(
+        self, place: Place, broker: int, offset: int, isolation: int = 0, version: int = 12, **how: Any
+    ) -> Sent:
         part = FetchPartition(
             partition=place[1],
             fetch_offset=offset,
@@ -267,4 +271,6 @@ class Clients:
             stored = {batch.base_offset: bytes(batch.body) for batch in log.batches}
             for offset, body in records.items():
                 lost = offset >= log.start and stored.get(offset) != body
-                assert not lost or self.witness.known[place].unclean, f"acknowledged at {offset} in {place}, and gone"
+                assert not lost or self.witness.known[place].unclean, (
+                    f"acknowledged at {offset} in {place}, and gone"
+                )

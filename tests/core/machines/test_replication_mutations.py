@@ -4,6 +4,8 @@ A machine that finds nothing may be a machine that looks at nothing.  Some of th
 core; most are those that people make who write replicated logs.
 """
 
+# ruff: noqa: SLF001 - mistakes are made on the inside
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -21,13 +23,13 @@ from mockbroker.core.elections import Rules
 from mockbroker.core.following import Following
 from mockbroker.core.image import Image, PartitionImage
 from mockbroker.core.leadership import Leadership
+from mockbroker.core.links import Message
 from mockbroker.core.log import EpochTable
 from mockbroker.core.messages import (
     AlterPartition,
     AlterPartitionResponse,
     FollowerFetch,
     FollowerFetchResponse,
-    Message,
 )
 from mockbroker.core.node import Node
 from mockbroker.core.producers import Producers
