@@ -116,7 +116,10 @@ def _(it: Stage) -> None:
     it.ask("Fetch", 12, **at(topic))
     it.ask("Fetch", 16, **at(id))
     it.ask("Produce", 9, **to(topic, batch(b"x")))
-    it.ask("OffsetFetch", 7, group_id=group, topics=None)
+    it.until(
+        lambda: not it.quietly("OffsetFetch", 7, group_id=group, topics=None)["topics"],
+        "its offsets are gone",
+    )
     it.ask("DeleteTopics", 6, timeout=10_000, topics=[{"name": None, "topic_id": other_id}])
     it.ask("DeleteTopics", 6, timeout=10_000, topics=[{"name": None, "topic_id": uuid.UUID(int=77)}])
 

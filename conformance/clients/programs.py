@@ -144,6 +144,8 @@ def _venv(folder: str) -> Program:
     def build(place: Path) -> None:
         _run([sys.executable, "-m", "venv", "venv"], place)
         _run(["venv/bin/python", "-m", "pip", "install", "-q", "-r", "requirements.txt"], place)
+        # It installs on any Python, and a release that is too old for this one fails only when it is used.
+        _run(["venv/bin/python", "-c", "import kafka.producer"], place)
 
     def command(home: Path) -> Sequence[str]:
         return [f"{home}/venv/bin/python", "-m", f"conformance.clients.{folder}.main"]
@@ -156,6 +158,8 @@ PROGRAMS = {
     "franz-go": _go("franz_go"),
     "kafkajs": _npm("kafkajs"),
     "sarama": _go("sarama"),
+    "kafka-python-2.0.2": _venv("kafka_python_2"),
+    "platformatic": _npm("platformatic"),
     "kafka-go": _go("kafka_go"),
     "java-3.9.1": _java("3.9.1"),
     "java-2.8.2": _java("2.8.2"),
