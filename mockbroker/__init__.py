@@ -21,7 +21,17 @@ project that has it installed, so the public names are fetched when they are fir
 
 from typing import TYPE_CHECKING
 
-__all__ = ["Api", "Cluster", "ErrorCode", "KafkaError", "UsageError", "__version__", "open_cluster"]
+__all__ = [
+    "Api",
+    "BrokerBug",
+    "Cluster",
+    "ErrorCode",
+    "KafkaError",
+    "UsageError",
+    "WaitTimeout",
+    "__version__",
+    "open_cluster",
+]
 
 __version__ = "0.1.0.dev0"
 
@@ -30,14 +40,18 @@ if TYPE_CHECKING:
     from mockbroker.core.usage import UsageError
     from mockbroker.protocol.apis import Api
     from mockbroker.protocol.errors import ErrorCode, KafkaError
+    from mockbroker.server.bugs import BrokerBug
+    from mockbroker.waiting import WaitTimeout
 else:
     # Hidden from type checkers, which would take any misspelled name for an `object` that is there.
     _HOMES = {
         "Api": "mockbroker.protocol.apis",
+        "BrokerBug": "mockbroker.server.bugs",
         "Cluster": "mockbroker.cluster",
         "ErrorCode": "mockbroker.protocol.errors",
         "KafkaError": "mockbroker.protocol.errors",
         "UsageError": "mockbroker.core.usage",
+        "WaitTimeout": "mockbroker.waiting",
         "open_cluster": "mockbroker.cluster",
     }
 

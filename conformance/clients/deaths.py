@@ -13,13 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from conformance.clients.verbs import DEADLINE_S, Fatal
 from mockbroker.waiting import Condition, Lookout
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import ConsumerGroupDescription
+    from confluent_kafka.admin._group import ConsumerGroupDescription
 
     from conformance.against_kafka.launch import KafkaCluster
     from mockbroker import Cluster

@@ -17,7 +17,15 @@ from conformance.clients import steps
 from conformance.clients.deaths import Deaths
 from conformance.clients.foreign import Foreign
 from conformance.clients.targets import Target
-from conformance.clients.verbs import DEADLINE_S, SESSION_TIMEOUT_MS, Client, Member, Partition, Reader, Record
+from conformance.clients.verbs import (
+    DEADLINE_S,
+    SESSION_TIMEOUT_MS,
+    Client,
+    Member,
+    Partition,
+    Reader,
+    Record,
+)
 
 # Short turns: a member's own turn must never be so long that the others miss a rebalance.
 POLL_S = 0.05

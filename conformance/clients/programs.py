@@ -103,7 +103,9 @@ def _java(version: str) -> Program:
         """Maven for the jars alone; one source file needs no build tool."""
         copy = ["mvn", "-q", "-B", f"-Dkafka.version={version}", "dependency:copy-dependencies"]
         _run([*copy, "-DincludeScope=runtime", "-DoutputDirectory=jars"], place)
-        _run(["javac", "-cp", "jars/*", "-d", "classes", *(path.name for path in place.glob("*.java"))], place)
+        _run(
+            ["javac", "-cp", "jars/*", "-d", "classes", *(path.name for path in place.glob("*.java"))], place
+        )
 
     def command(home: Path) -> Sequence[str]:
         # Many short stories and no long one: compiling further than this costs more than it gains.

@@ -66,7 +66,7 @@ class MockbrokerTarget:
         self.cluster = cluster
         self.bootstrap = cluster.bootstrap
         self.lacks = _not_served(self.bootstrap)
-        self.deaths: Deaths = MockbrokerDeaths(cluster)
+        self.deaths: Deaths | None = MockbrokerDeaths(cluster)
 
     def make_topic(self, name: str, partitions: int = 1, replication: int | None = None) -> None:
         self.cluster.topic(name).create(partitions=partitions, replication=replication)

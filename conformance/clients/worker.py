@@ -50,7 +50,7 @@ class Worker:
         """Send in a transaction."""
         self.client.transact(topic, records_of(records), transactional_id, commit=commit)
 
-    def do_open_reader(self, reader: str, committed_only: bool, **where: Any) -> None:  # noqa: FBT001  # by name
+    def do_open_reader(self, reader: str, committed_only: bool, **where: Any) -> None:  # by name
         """Open a reader."""
         self._readers[reader] = self.client.open_reader(**where, committed_only=committed_only)
 

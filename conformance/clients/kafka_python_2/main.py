@@ -23,9 +23,11 @@ from conformance.clients.verbs import DEADLINE_S, Joining, Moment, Need, Partiti
 from conformance.clients.worker import serve
 
 _ASSIGNORS = "kafka-python 2.0.2 has range, round-robin and eager sticky assignors"
+_STICKY = "kafka-python 2.0.2's sticky assignor fails with a TypeError as soon as there are three members"
 _PRODUCER = "kafka-python 2.0.2 has neither idempotence nor transactions"
 LACKS: Mapping[Need, str] = {
     Need.NULL_HEADER: "kafka-python refuses to send a null header",
+    Need.STICKY: _STICKY,
     Need.COOPERATIVE: _ASSIGNORS,
     Need.STATIC: "kafka-python 2.0.2 has no group_instance_id",
     Need.IDEMPOTENCE: _PRODUCER,
@@ -190,7 +192,7 @@ class KafkaPython2Member(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self.rebalances = 0
         self.consumer, self.topic = consumer, topic
         self.owned: frozenset[Partition] = frozenset()
-        self.received: queue.SimpleQueue[list[Record]] = queue.SimpleQueue()
+        self.received: queue.SimpleQueue[list[Record] | Exception] = queue.SimpleQueue()
         self.orders: queue.SimpleQueue[tuple[Callable[[], object], Future[object]]] = queue.SimpleQueue()
         self.open = True
         consumer.subscribe([topic], listener=self)
@@ -206,15 +208,24 @@ class KafkaPython2Member(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         self.owned = frozenset((at.topic, at.partition) for at in assigned)
 
     def _work(self) -> None:
+        """Poll, and between polls do what was ordered: a consumer belongs to one thread."""
         while self.open:
-            if records := _received(self.consumer.poll(timeout_ms=_POLL_MS)):
+            try:
+                records = _received(self.consumer.poll(timeout_ms=_POLL_MS))
+            except Exception as failed:  # noqa: BLE001  # raised where the story polls
+                self.received.put(failed)
+                self._obey(*self.orders.get())  # what is left to do is to leave
+                continue
+            if records:
                 self.received.put(records)
-            while self.open and not self.orders.empty():
-                order, done = self.orders.get()
-                try:
-                    done.set_result(order())
-                except Exception as failed:  # noqa: BLE001  # raised where the order was given
-                    done.set_exception(failed)
+            while not self.orders.empty():
+                self._obey(*self.orders.get())
+
+    def _obey(self, order: Callable[[], object], done: Future[object]) -> None:
+        try:
+            done.set_result(order())
+        except Exception as failed:  # noqa: BLE001  # raised where the order was given
+            done.set_exception(failed)
 
     def _do(self, order: Callable[[], object]) -> None:
         done: Future[object] = Future()
@@ -223,9 +234,12 @@ class KafkaPython2Member(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def poll(self, timeout_s: float) -> list[Record]:
         try:
-            return self.received.get(timeout=timeout_s)
+            received = self.received.get(timeout=timeout_s)
         except queue.Empty:
             return []
+        if isinstance(received, Exception):
+            raise received
+        return received
 
     def assignment(self) -> frozenset[Partition]:
         return self.owned
