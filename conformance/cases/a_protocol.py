@@ -40,7 +40,11 @@ def _(it: Stage) -> None:
         it.ask("ApiVersions", version, **_SOFTWARE)
 
 
-@case("3a", "ApiVersions v5 says where the client thinks that it is, and is told when it is elsewhere")
+@case(
+    "3a",
+    "ApiVersions v5 says where the client thinks that it is, and is told when it is elsewhere",
+    since=(4, 4),
+)
 def _(it: Stage) -> None:
     here = it.quietly("Metadata", 12, topics=[])["cluster_id"]
     for cluster, node in (
@@ -76,7 +80,7 @@ def _(it: Stage) -> None:
         line.expect_close(f"API key {key}")
 
 
-@case("5a", "Versions that Kafka 4 has dropped end the connection, advertised or not")
+@case("5a", "Versions that Kafka 4 has dropped end the connection, advertised or not", since=(4, 0))
 def _(it: Stage) -> None:
     for api, version in (("Produce", 2), ("Fetch", 3), ("ListOffsets", 0), ("OffsetCommit", 1)):
         line = it.line()
@@ -180,7 +184,7 @@ def _(it: Stage) -> None:
         it.tell(f"ELR in v{version}", supported.get("eligible.leader.replicas.version"))
 
 
-@case("14", "Produce is advertised from 0 and served from 3")
+@case("14", "Produce is advertised from 0 and served from 3", since=(4, 0))
 def _(it: Stage) -> None:
     listed = it.quietly("ApiVersions", 0)["api_keys"]
     it.tell("Produce", [[k["min_version"], k["max_version"]] for k in listed if k["api_key"] == 0])

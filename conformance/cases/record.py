@@ -31,7 +31,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     assert every.__all__
-    cases = chosen(options.cases)
+    release = tuple(map(int, options.version.split(".")))
+    cases = [case for case in chosen(options.cases) if case.since <= release]
     played: dict[str, Transcript] = {}
     failed = 0
     for plan in PLANS.values():
@@ -40,6 +41,8 @@ def main() -> int:
             with _brokers(plan, options.version, options.bootstrap) as brokers:
                 for case in on_it:
                     failed += not _played(case, brokers, played)
+                    print(f"{case.number} ", end="", flush=True)
+        print()
     known = load(options.version)
     changed = _report(known, played, show=options.show)
     if not options.check:

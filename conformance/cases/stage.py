@@ -192,6 +192,8 @@ class Case:
     area: str
     # Other numbers of the list that the same story answers.
     also: tuple[int, ...] = ()
+    # The first release that it can be put to.
+    since: tuple[int, ...] = ()
 
     def play(self, brokers: Brokers) -> list[dict[str, Any]]:
         """Play it, and give what was heard."""
@@ -206,13 +208,15 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(number: str, title: str, on: Plan = ONE, also: tuple[int, ...] = ()) -> Callable[[Story], Story]:
+def case(
+    number: str, title: str, on: Plan = ONE, also: tuple[int, ...] = (), since: tuple[int, ...] = ()
+) -> Callable[[Story], Story]:
     """Register a case under its number; a letter behind it is for what one number's sentence leaves open."""
 
     def registered(story: Story) -> Story:
         assert number not in CASES, f"there are two cases {number}"
         area = story.__module__.rpartition(".")[2]
-        CASES[number] = Case(number, title, story, on, area, also)
+        CASES[number] = Case(number, title, story, on, area, also, since)
         return story
 
     return registered

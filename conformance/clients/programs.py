@@ -162,6 +162,7 @@ PROGRAMS = {
     "sarama": _go("sarama"),
     "kafka-python-2.0.2": _venv("kafka_python_2"),
     "platformatic": _npm("platformatic"),
+    "krafka": _cargo("krafka"),
     "kafka-go": _go("kafka_go"),
     "java-3.9.1": _java("3.9.1"),
     "java-2.8.2": _java("2.8.2"),

@@ -111,8 +111,11 @@ class Controller:
 
     def _new_partition(self, index: int, replicas: list[int]) -> PartitionImage:
         alive = tuple(id for id in replicas if self.image.alive(id))
-        isr = alive or tuple(replicas)
-        return PartitionImage(index, tuple(replicas), isr, alive[0] if alive else NO_LEADER)
+        if alive:
+            return PartitionImage(index, tuple(replicas), alive, alive[0])
+        # Nobody has more of it than anybody else, nothing; the preferred replica counts as the last that led.
+        waited_for = (replicas[0],)
+        return PartitionImage(index, tuple(replicas), tuple(replicas), NO_LEADER, last_known_elr=waited_for)
 
     def delete_topics(self, names: list[str]) -> None:
         """Remove topics, with their configs; nothing of them stays but what brokers were not yet told."""
@@ -280,8 +283,6 @@ class Controller:
         if isinstance(message, AlterPartition):
             self._alter_partition(message)
         elif isinstance(message, BrokerRegistration):
-            # Where the death of its earlier life had gone unnoticed, this is the proof of it.
-            self.fence(message.source)
             self._unfence(message.source, new_incarnation=True, clean=message.clean)
             self.tell(message.source)
         else:

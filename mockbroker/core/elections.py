@@ -77,16 +77,13 @@ def after_unclean_shutdown(
 ) -> PartitionImage:
     """A broker came back without having been shut down: it may lack records, so it is no longer safe to elect.
 
-    Where it was the very last hope it is remembered as the last known leader, or nobody could ever lead again.
+    If that leaves nobody, the partition waits for the one who led it last, which this broker may be.
     """
     if broker not in partition.isr and broker not in partition.elr:
         return partition
     isr = tuple(id for id in partition.isr if id != broker)
     elr = tuple(id for id in partition.elr if id != broker)
-    last_known = partition.last_known_elr
-    if not isr and not elr:
-        last_known = (broker,)
-    changed = replace(partition, isr=isr, elr=elr, last_known_elr=last_known)
+    changed = replace(partition, isr=isr, elr=elr)
     if partition.leader in isr and alive(partition.leader):
         return _next(partition, changed)
     return elect(partition, changed, rules, alive)
@@ -126,6 +123,16 @@ def _next(before: PartitionImage, after: PartitionImage, *, force_epoch: bool = 
     new_leader = force_epoch or after.leader != before.leader
     return replace(
         after,
+        last_known_elr=_last_known(before, after),
         leader_epoch=before.leader_epoch + 1 if new_leader else before.leader_epoch,
         partition_epoch=before.partition_epoch + 1,
     )
+
+
+def _last_known(before: PartitionImage, after: PartitionImage) -> tuple[int, ...]:
+    """Who led last, while nobody is in sync: the one to wait for when nobody is safe to elect either."""
+    if after.leader != NO_LEADER:
+        return ()
+    if not after.isr and before.leader != NO_LEADER:
+        return (before.leader,)
+    return after.last_known_elr

@@ -107,6 +107,9 @@ class FetchReader:
         if want.max_bytes < 0 or self._body.max_bytes < 0:
             raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "a negative limit")
         if not want.topic and self._version >= 13:
+            # A session may name a topic before this broker has heard of it.
+            want.topic = self._node.image.topic_names.get(want.topic_id, "")
+        if not want.topic and self._version >= 13:
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)
         replica = self._node.replica_of(want.topic, want.index)
         if self._version >= 13 and replica.topic_id != want.topic_id:

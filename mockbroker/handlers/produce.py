@@ -105,8 +105,8 @@ class _Producing:
         self._response = ProduceResponse()
 
     def reply(self) -> Reply[Answer]:
-        for topic in self._body.topic_data:
-            self._append_topic(topic)
+        for topic, parts in self._asked():
+            self._append_topic(topic, parts)
         response = self._response
         response.node_endpoints = self._hints.endpoints
         if self._acks == ACKS_NONE:
@@ -121,10 +121,17 @@ class _Producing:
             return DelayedProduce[Answer](self._node, self._written, response, patience_ms=patience_ms).ticket
         return response
 
-    def _append_topic(self, topic: ProduceTopic) -> None:
+    def _asked(self) -> list[tuple[ProduceTopic, dict[int, ProducePartition]]]:
+        """Each topic once, with its partitions: one named twice is answered once, and its last entry counts."""
+        asked: dict[str | bytes, tuple[ProduceTopic, dict[int, ProducePartition]]] = {}
+        for topic in self._body.topic_data:
+            key = topic.name if self._call.version < 13 else topic.topic_id
+            _, parts = asked.setdefault(key, (topic, {}))
+            parts.update({part.index: part for part in topic.partition_data})
+        return list(asked.values())
+
+    def _append_topic(self, topic: ProduceTopic, parts: dict[int, ProducePartition]) -> None:
         name = self._name_of(topic)
-        # A partition named twice is answered once, and its last entry counts, as in Kafka.
-        parts = {part.index: part for part in topic.partition_data}
         self._response.responses.append(
             ProducedTopic(
                 name=topic.name,

@@ -95,10 +95,21 @@ def test_who_was_killed_is_not_trusted_when_it_comes_back() -> None:
     assert elections.after_unclean_shutdown(untouched, 2, TWO, alive(1, 2)) is untouched
 
 
-def test_the_last_hope_leads_again_even_after_it_was_killed() -> None:
-    waiting = partition((), NO_LEADER, elr=(2,))
+def test_who_led_last_is_remembered_while_nobody_is_in_sync() -> None:
+    gone = elections.after_change(partition((1,), elr=(2,)), TWO, alive(), isr=())
+    assert (brief(gone), gone.last_known_elr) == ((NO_LEADER, (), (1, 2)), (1,))
+
+
+def test_who_led_last_leads_again_even_after_it_was_killed() -> None:
+    waiting = partition((), NO_LEADER, elr=(2,), last_known_elr=(2,))
     elected = elections.after_unclean_shutdown(waiting, 2, TWO, alive(2, 3))
     assert (brief(elected), elected.last_known_elr) == ((2, (2,), ()), ())
+
+
+def test_one_that_was_safe_and_was_killed_does_not_lead_in_place_of_who_led_last() -> None:
+    waiting = partition((), NO_LEADER, elr=(2,), last_known_elr=(1,))
+    changed = elections.after_unclean_shutdown(waiting, 2, TWO, alive(2, 3))
+    assert (brief(changed), changed.last_known_elr) == ((NO_LEADER, (), ()), (1,))
 
 
 def test_of_two_that_were_safe_the_other_one_is_waited_for() -> None:

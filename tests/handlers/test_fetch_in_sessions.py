@@ -105,3 +105,19 @@ def sim_fetch_nothing(sim: Simulation, session: tuple[int, int]) -> FetchRespons
     body = FetchRequest(session_id=session[0], session_epoch=session[1])
     response: FetchResponse = sim.ask(body, to=1, version=13).response
     return response
+
+
+def test_a_session_finds_a_topic_id_that_this_broker_hears_of_later(sim: Simulation) -> None:
+    sim.world.nodes[1].pause()
+    sim.topic("late", [[1]])
+    wanted = [FetchPartition(partition=0, partition_max_bytes=INT32_MAX)]
+    topics = [FetchTopic(topic_id=sim.topic_id("late"), partitions=wanted)]
+    node, sim.world.nodes[1].paused = sim.world.nodes[1], False
+    early = sim.ask(FetchRequest(session_epoch=0, topics=topics), to=1, version=13).response
+    assert told(early) == [(0, ErrorCode.UNKNOWN_TOPIC_ID)]
+
+    node.paused = True
+    sim.world.resume(1)
+
+    later = sim.ask(FetchRequest(session_id=early.session_id, session_epoch=1), to=1, version=13).response
+    assert told(later) == [(0, ErrorCode.NONE)]

@@ -128,6 +128,15 @@ def test_of_a_partition_named_twice_only_the_last_entry_counts(sim: Simulation) 
     assert sim.log(1) == [b"last"]
 
 
+def test_a_topic_named_twice_is_answered_once_and_the_last_entry_counts(sim: Simulation) -> None:
+    topics = [
+        ProduceTopic(name=TOPIC, partition_data=[ProducePartition(index=0, records=batch_of(value).data)])
+        for value in (b"first", b"last")
+    ]
+    assert sim.ask(ProduceRequest(acks=ALL, topic_data=topics), to=1, version=9).only.base_offset == 1
+    assert sim.log(1) == [b"last"]
+
+
 def test_nothing_asked_is_nothing_answered(sim: Simulation) -> None:
     response: ProduceResponse = sim.ask(ProduceRequest(acks=ALL), to=1, version=9).response
     assert response.responses == []

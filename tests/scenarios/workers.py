@@ -15,6 +15,7 @@ from tests.scenarios.clients import Acks, Consumer, Got, Library, Membership, Re
 
 BATCH = 20
 STOP_S = 30
+COMMIT_TRIES = 5
 
 
 class App:
@@ -79,13 +80,24 @@ class Worker(App):
                 self.received += got
                 offsets = {record.partition: record.offset + 1 for record in got}
                 _raise_to(self.tried, offsets)
-                try:
-                    consumer.commit(offsets)
-                except Refused:
-                    continue  # whoever owns the partition now reads these again
-                _raise_to(self.acknowledged, offsets)
+                if self._committed(consumer, offsets):
+                    _raise_to(self.acknowledged, offsets)
         finally:
             consumer.close()
+
+    @staticmethod
+    def _committed(consumer: Consumer, offsets: dict[int, int]) -> bool:
+        """Commit, again if it was refused: a coordinator may have died, and nobody else will commit these.
+
+        After a rebalance every try is refused, and whoever owns the partitions now reads the records again.
+        """
+        for _ in range(COMMIT_TRIES):
+            try:
+                consumer.commit(offsets)
+            except Refused:
+                continue
+            return True
+        return False
 
     def ask_to_stop(self) -> None:
         super().ask_to_stop()

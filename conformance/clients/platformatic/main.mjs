@@ -15,6 +15,8 @@ const LACKS = {
   RESET: '@platformatic/kafka fails on an offset that is out of range',
   STATIC: '@platformatic/kafka leaves its group when it is closed, static or not',
   TRANSACTIONS: '@platformatic/kafka takes CONCURRENT_TRANSACTIONS, which is answered for a moment, for a failure',
+  DEATHS:
+    '@platformatic/kafka gives up on a leader that died, and a coordinator that left the metadata ends its process',
   RANGE: ASSIGNORS,
   STICKY: ASSIGNORS,
   COOPERATIVE: ASSIGNORS,

@@ -301,13 +301,9 @@ def followers_that_were_passed_over_are_not_asked_for_later(patch: Patch) -> Non
 
 @rare(lambda _sim: controllers.test_a_restart_proves_a_death_that_nobody_had_noticed())
 def the_death_that_a_restart_proves_goes_unnoticed(patch: Patch) -> None:
-    def receive(self: Controller, message: Message) -> None:
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(Controller, "fence", lambda _self, _broker: None)
-            original(self, message)
-
-    original = Controller.receive
-    patch.setattr(Controller, "receive", receive)
+    patch.setattr(
+        elections, "after_unclean_shutdown", lambda partition, _broker, _rules, _alive: partition
+    )
 
 
 # -- producers ----------------------------------------------------------------------------------------
