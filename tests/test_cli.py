@@ -96,7 +96,8 @@ def test_a_cluster_says_on_one_line_that_it_is_ready_and_nothing_else() -> None:
         told = metadata_of(ready)
         assert told.cluster_id == ready["cluster_id"]
         assert {topic.name: len(topic.partitions) for topic in told.topics}["orders"] == 6
-        assert {len(p.replica_nodes) for t in told.topics if t.name == "orders" for p in t.partitions} == {3}
+        copies = {t.name: {len(p.replica_nodes) for p in t.partitions} for t in told.topics}
+        assert copies == {"orders": {3}, "invoices": {3}}, "three replicas unless something else is asked for"
         code, more, log = cluster.end()
     assert (code, more) == (0, "")
     assert {json.loads(line)["level"] for line in log.splitlines()} == {"info"}

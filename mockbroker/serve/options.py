@@ -30,7 +30,10 @@ A flag wins over its environment variable.  Exit codes: 0 stopped, 2 wrong usage
 
 
 class TopicOption(NamedTuple):
-    """A topic to begin with; -1 leaves a number to the broker settings, as in CreateTopics."""
+    """A topic to begin with.
+
+    -1 leaves the number of partitions to num.partitions, and puts a replica on each broker, three at most.
+    """
 
     name: str
     partitions: int = -1
@@ -114,7 +117,8 @@ FLAGS = (
     ),
     Flag(
         "--topic",
-        "a topic to begin with; may be repeated",
+        "a topic to begin with, with num.partitions partitions and three replicas at most unless it says "
+        "otherwise; may be repeated",
         _topic,
         "NAME[:PARTITIONS[:REPLICATION]]",
         repeats=True,

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import trio
 
-from mockbroker.core.new_topics import Planner, Wish
+from mockbroker.core.new_topics import BY_DEFAULT, Planner, Wish
 from mockbroker.core.usage import UsageError
 from mockbroker.core.world import World
+from mockbroker.handles.topics import COPIES
 from mockbroker.protocol.errors import KafkaError
 from mockbroker.serve.options import ServeOptions
 from mockbroker.serve.parent import die_with_parent, wait_until_input_ends
@@ -90,7 +91,10 @@ def make_topics(world: World, options: ServeOptions) -> None:
     """Create the topics to begin with, by the rules that hold for a client's CreateTopics."""
     planner = Planner(world.controller.image, world.defaults)
     for topic in options.topics:
-        wish = Wish(topic.name, topic.partitions, topic.replication_factor)
+        copies = topic.replication_factor
+        if copies == BY_DEFAULT:
+            copies = min(COPIES, len(world.nodes))
+        wish = Wish(topic.name, topic.partitions, copies)
         try:
             world.controller.create_topics([planner.plan(wish)])
         except KafkaError as refused:

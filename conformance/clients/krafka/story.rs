@@ -13,7 +13,7 @@ use krafka::error::ErrorCode;
 use krafka::producer::{Acks, Producer, ProducerBuilder};
 use krafka::{Compression, Kafka, KrafkaError};
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 pub fn lacks() -> HashMap<&'static str, &'static str> {
     HashMap::from([("STICKY", "krafka's sticky assignor is the cooperative one")])
@@ -55,7 +55,8 @@ impl Story {
             "open_reader" => self.open_reader(order).await,
             "take" => self.consuming(order, "reader")?.take(order).await,
             "seek" => self.consuming(order, "reader")?.seek(order).await,
-            "pause" | "resume" => self.pause_or_resume(order).await,
+            "pause" => self.consuming(order, "reader")?.pause(order).await,
+            "resume" => self.consuming(order, "reader")?.resume(order).await,
             "offset_at" => self.offset_at(order).await,
             "join" => self.join(order).await,
             "poll" => self.consuming(order, "member")?.poll(order).await,
@@ -166,24 +167,9 @@ impl Story {
                 }
             }
         }
-        let opened = Consuming {
-            consumer,
-            topic: topic.to_owned(),
-            rebalances: Rebalances::default(),
-            surplus: VecDeque::new(),
-        };
+        let opened = Consuming::reader(consumer, topic);
         self.consumers
             .insert(lines::word(order, "reader").to_owned(), opened);
-        Ok(Value::Null)
-    }
-
-    async fn pause_or_resume(&mut self, order: &Value) -> Answer {
-        let partition = [lines::partition(order)];
-        let reader = self.consuming(order, "reader")?;
-        match lines::word(order, "do") {
-            "pause" => reader.consumer.pause(&reader.topic, &partition).await,
-            _ => reader.consumer.resume(&reader.topic, &partition).await,
-        }
         Ok(Value::Null)
     }
 
@@ -233,24 +219,19 @@ impl Story {
             built = built.group_instance_id(instance);
         }
         let consumer = built.build().await?;
-        let topic = lines::word(order, "topic").to_owned();
-        consumer.subscribe([&topic]).await?;
-        let joined = Consuming {
-            consumer,
-            topic,
-            rebalances,
-            surplus: VecDeque::new(),
-        };
+        let topic = lines::word(order, "topic");
+        consumer.subscribe([topic]).await?;
+        let joined = Consuming::member(consumer, topic, rebalances);
         self.consumers
             .insert(lines::word(order, "member").to_owned(), joined);
         Ok(Value::Null)
     }
 
     async fn close_consumer(&mut self, name: &str) -> Answer {
-        if let Some(consuming) = self.consumers.remove(name) {
-            consuming.consumer.close().await?;
+        match self.consumers.remove(name) {
+            Some(mut consuming) => consuming.close().await,
+            None => Ok(Value::Null),
         }
-        Ok(Value::Null)
     }
 
     async fn administer(&self, verb: &str, order: &Value) -> Answer {
@@ -297,8 +278,8 @@ impl Story {
     }
 
     async fn close(&mut self) -> Answer {
-        for (_, consuming) in self.consumers.drain() {
-            consuming.consumer.close().await?;
+        for (_, mut consuming) in self.consumers.drain() {
+            consuming.close().await?;
         }
         for (_, producer) in self.producers.drain() {
             producer.close().await?;
