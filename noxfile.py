@@ -52,7 +52,7 @@ def floors(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Let real clients judge mockbroker; `-- --against-kafka=4.4.0` lets them judge a real Kafka."""
     install(session, "test")
-    session.run("pytest", "-rs", "conformance/clients", *session.posargs)
+    session.run("pytest", "-rs", "conformance", *session.posargs)
 
 
 @nox.session

@@ -171,7 +171,7 @@ def _read_to_the_ends(consumer: confluent_kafka.Consumer, partitions: set[int]) 
             assert value is None or isinstance(value, bytes)  # the stubs allow what serialisers make
             found[number].append(value)
         else:
-            assert event.code() == confluent_kafka.KafkaError._PARTITION_EOF, event  # noqa: SLF001
+            assert event.code() == confluent_kafka.KafkaError._PARTITION_EOF, event  # noqa: SLF001  # its name for it
             partitions -= {number}
     return [value for values in found.values() for value in values]
 

@@ -148,7 +148,7 @@ class ConfluentReader:
         while partitions:
             message = self.consumer.poll(0.1)
             if message is not None and (event := message.error()) is not None:
-                assert event.code() == KafkaError._PARTITION_EOF, event  # noqa: SLF001
+                assert event.code() == KafkaError._PARTITION_EOF, event  # noqa: SLF001  # its name for it
                 partitions -= {message.partition()}
             assert time.monotonic() < deadline, f"the end of {partitions} was never reached"
 
@@ -247,7 +247,7 @@ def _received(message: Message | None) -> list[Record]:
         return []
     if (error := message.error()) is not None:
         # Reset offsets are told as an event by some versions, and the end of a partition is one.
-        if error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET):  # noqa: SLF001
+        if error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET):  # noqa: SLF001  # its name for it
             return []
         raise KafkaException(error)
     _, timestamp_ms = message.timestamp()
