@@ -56,6 +56,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def kafka(session: nox.Session) -> None:
+    """Put every case to a real Kafka again; fails if an answer is not as recorded, and keeps the new one."""
+    install(session, "test")
+    session.run("python", "-m", "conformance.cases.record", *(session.posargs or ["--version", "4.4.0"]))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time the hot paths; only ratios above 1.5 mean anything on a shared machine."""
     install(session, "test")
