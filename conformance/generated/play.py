@@ -1,0 +1,136 @@
+"""Plays a conversation on one target, and keeps what was heard.
+
+mockbroker goes first and writes the script: after which step which line speaks.  The real broker is then
+listened to accordingly; what it says too early, or not at all, is in its transcript as that.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.cases import codec
+from conformance.cases.codec import Answer
+from conformance.cases.line import CLOSED, NOTHING
+from conformance.cases.normal import CHOSEN_MS, Symbols
+from conformance.generated.conversation import Conversation, Memory, Step
+from conformance.generated.paste import Paste
+from conformance.generated.targets import ANSWER_TIMEOUT_S, SILENCE_S, Target
+
+# Names that conversations use beside those of their topics.
+OTHER_NAMES = ("g0", "g1", "t2", "nobody")
+CHANGES_TOPICS = ("CreateTopics", "DeleteTopics", "CreatePartitions", "IncrementalAlterConfigs")
+
+# After each step: the lines that spoke, in this order.
+Script = list[list[str]]
+
+
+@dataclass
+class Played:
+    """What came of a conversation."""
+
+    transcript: list[dict[str, Any]] = field(default_factory=list)
+    script: Script = field(default_factory=list)
+    # What a case that tells the same would look like.
+    paste: Paste = field(default_factory=Paste)
+
+
+def play(conversation: Conversation, on: Target, script: Script | None = None) -> Played:
+    """Play it.  Without a script, the target is asked who speaks."""
+    try:
+        return _Play(conversation, on, script).play()
+    finally:
+        on.end()
+
+
+class _Play:
+    """One conversation on one target."""
+
+    def __init__(self, conversation: Conversation, on: Target, script: Script | None) -> None:
+        self._conversation, self._on, self._script = conversation, on, script
+        made = on.begin(conversation.topics)
+        # Times are chosen from long before now, so that they are never taken for the present.
+        zero_ms = time.time_ns() // 1_000_000 - 2 * CHOSEN_MS
+        salt = secrets.token_hex(3)
+        names = {label: name for label, (name, _) in made.items()}
+        names |= {label: f"{label}-{salt}" for label in OTHER_NAMES}
+        ids = {label: id for label, (_, id) in made.items()}
+        self._memory = Memory(names, ids, zero_ms)
+        meant = {name: label for label, name in names.items()}
+        self._symbols = Symbols(meant, zero_ms, {1: on.port})
+        self._asked: dict[str, tuple[Step, int]] = {}
+        self._played = Played()
+        self._played.paste.topics = dict(conversation.topics)
+
+    def play(self) -> Played:
+        for number, step in enumerate(self._conversation.steps):
+            if step.line in self._asked:
+                speakers: list[str] = []  # it waits for an answer, and says nothing meanwhile
+            else:
+                speakers = self._take(number, step)
+            self._played.script.append(speakers)
+            if self._script is not None and speakers != self._script[number]:
+                break  # one difference is enough, and what follows hangs on it
+        return self._played
+
+    def _take(self, number: int, step: Step) -> list[str]:
+        """Say one thing, and hear who has an answer now."""
+        fields = self._memory.value(step.fields)
+        words = self._memory.call(step)
+        self._on.send(step.line, codec.request(step.api, step.version, number, "case", fields))
+        if step.silent:
+            self._played.paste.silent(step, words)
+        else:
+            self._asked[step.line] = (step, number)
+        own = self._hear_all(number, step, words)
+        if step.api in CHANGES_TOPICS:
+            for label, name in self._memory.names.items():
+                if label.startswith("t"):
+                    self._on.settle(name)
+        return own
+
+    def _hear_all(self, number: int, step: Step, words: str) -> list[str]:
+        if self._script is None:
+            expected = sorted(self._on.speaking(self._asked, 0))
+        else:
+            expected = self._script[number]
+        # The asker's own answer comes first in a case's words.
+        speakers = [line for line in expected if self._hear(line, ANSWER_TIMEOUT_S, step, words)]
+        if not step.silent and step.line not in expected:
+            self._played.paste.waits(step, words)
+        silent = step.line in self._asked and not step.silent
+        for line in self._on.speaking(self._asked, SILENCE_S if silent else 0):
+            self._hear(line, 0, step, words)
+            speakers.append(line)
+        return speakers
+
+    def _hear(self, line: str, seconds: float, now: Step, words: str) -> bool:
+        """Hear one answer and learn from it; whether there was one."""
+        step, number = self._asked.pop(line)
+        heard = self._on.hear(line, seconds)
+        answer: Answer
+        if heard is None:
+            answer = NOTHING
+        else:
+            answer = heard if isinstance(heard, dict) else codec.answer(step.api, step.version, heard)
+        called = self._played.paste.heard(step, words if step is now else None)
+        self._memory.learn(step, answer, called)
+        self._played.transcript.append(
+            {
+                "to": line,
+                "asked": f"{step.api} v{step.version} of step {number + 1}",
+                "answer": self._symbols.normal(step.api, answer),
+            }
+        )
+        return answer is not NOTHING
+
+
+def lines_of(steps: Sequence[Step]) -> list[str]:
+    """The lines that steps use, each once."""
+    return list(dict.fromkeys(step.line for step in steps))
+
+
+__all__ = ["CLOSED", "Played", "play"]

@@ -1,0 +1,248 @@
+"""The two sides of a conversation: a mockbroker world without sockets, and a real Kafka with them.
+
+Without sockets it is certain whether a request is answered or waits; the real side is listened to with that
+in mind.  The world is new for every conversation; the real broker is one for all, with topics in stock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import select
+import socket
+import struct
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from conformance.cases import codec
+from conformance.cases.brokers import Plan, RealBrokers
+from conformance.cases.codec import Answer
+from conformance.cases.line import CLOSED, frame
+from conformance.cases.stage import Stage
+from conformance.generated.conversation import KINDS, PARTITIONS
+
+# A session, a cleaner or an idle connection must not end within a run; sessions of conversations that are
+# over take up slots for two minutes.
+PLAN = Plan(
+    "generated",
+    1,
+    {
+        "group.initial.rebalance.delay.ms": 0,
+        "offsets.topic.num.partitions": 5,
+        "offsets.topic.replication.factor": 1,
+        "max.incremental.fetch.session.cache.slots": 1_000_000,
+        "auto.create.topics.enable": False,
+    },
+    # Index files are made whole, at ten megabytes each, which thousands of partitions need not have.
+    looks={"log.index.size.max.bytes": 4096, "log.cleaner.enable": False},
+)
+# How long a real broker is listened to that should keep silent: two round trips of a busy machine.
+SILENCE_S = 0.03
+ANSWER_TIMEOUT_S = 4.0
+# How many topics of each kind are made at a time.
+STOCK = 40
+
+
+class Target(Protocol):
+    """Brokers that a conversation is played on."""
+
+    def begin(self, topics: Mapping[str, str]) -> dict[str, tuple[str, uuid.UUID]]:
+        """New connections only, and a new topic for every label: its name and id."""
+
+    def send(self, line: str, data: bytes) -> None:
+        """Put a request on a line, which is opened for it."""
+
+    def hear(self, line: str, seconds: float) -> bytes | Answer | None:
+        """The next answer on a line, CLOSED, or None when there is none so soon."""
+
+    def settle(self, topic: str) -> None:
+        """Wait until everybody knows what became of a topic."""
+
+    def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
+        """Those lines on which something is to be heard; waits so long for one."""
+
+    @property
+    def port(self) -> int:
+        """Where node 1 listens."""
+
+    def end(self) -> None:
+        """Hang up."""
+
+
+class RealTarget:
+    """A real Kafka of one node."""
+
+    def __init__(self, brokers: RealBrokers) -> None:
+        self._brokers = brokers
+        self._address = brokers.address(1)
+        self._sockets: dict[str, socket.socket] = {}
+        self._stock: dict[str, list[tuple[str, uuid.UUID]]] = {}
+        self._stage = Stage(brokers)
+        self._stage.group("first")  # makes the internal topic and waits for a coordinator
+        self._stage.until(self._gives_producer_ids, "producer ids")
+
+    @property
+    def port(self) -> int:
+        return self._address[1]
+
+    def begin(self, topics: Mapping[str, str]) -> dict[str, tuple[str, uuid.UUID]]:
+        self.end()
+        return {label: self._take(kind) for label, kind in topics.items()}
+
+    def send(self, line: str, data: bytes) -> None:
+        if line not in self._sockets:
+            self._sockets[line] = socket.create_connection(self._address, timeout=ANSWER_TIMEOUT_S)
+            self._sockets[line].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # a broker that has hung up is found out by listening
+            self._sockets[line].sendall(frame(data))
+
+    def hear(self, line: str, seconds: float) -> bytes | Answer | None:
+        if not self.speaking([line], seconds):
+            return None
+        try:
+            heard = self._exactly(line, 4)
+            answer = heard and self._exactly(line, *struct.unpack(">i", heard))
+        except ConnectionError:
+            answer = b""
+        if not answer:
+            self._sockets.pop(line).close()
+            return CLOSED
+        return answer
+
+    def _exactly(self, line: str, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = self._sockets[line].recv(count - len(data))
+            if not more:
+                return b""
+            data += more
+        return data
+
+    def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
+        by_socket = {self._sockets[line]: line for line in lines if line in self._sockets}
+        ready, _, _ = select.select(list(by_socket), [], [], seconds)
+        return [by_socket[each] for each in ready]
+
+    def settle(self, topic: str) -> None:
+        def agreed() -> bool:
+            parts = self._stage.metadata(topic)
+            return not parts or self._stage.is_led(topic, len(parts))
+
+        time.sleep(SILENCE_S)  # the broker hears of it from the controller
+        self._stage.until(agreed, f"{topic} is there or gone")
+
+    def end(self) -> None:
+        for each in self._sockets.values():
+            each.close()
+        self._sockets.clear()
+        self._stage.close()
+
+    def _take(self, kind: str) -> tuple[str, uuid.UUID]:
+        stock = self._stock.setdefault(kind, [])
+        if not stock:
+            names = [f"{kind}-{number:06x}-x" for number in random.sample(range(1 << 24), STOCK)]
+            request: dict[str, Any] = {"topics": [wanted(name, kind) for name in names], "timeout": 30_000}
+            answer = self._stage.quietly("CreateTopics", 7, **request)
+            stock += [(topic["name"], uuid.UUID(topic["topic_id"])) for topic in answer["topics"]]
+            for name in names:
+                self._stage.until(lambda name=name: self._stage.is_led(name, PARTITIONS), name)  # type: ignore[misc]  # bound now
+        return stock.pop()
+
+    def _gives_producer_ids(self) -> bool:
+        return bool(self._stage.quietly("InitProducerId", 4, **FIRST_PRODUCER)["error_code"] == "NONE")
+
+
+class MockTarget:
+    """mockbroker's core, with Kafka's own defaults."""
+
+    def __init__(self) -> None:
+        self._world: Any = None
+        self._lines: dict[str, Any] = {}
+        self._waiting: dict[str, Any] = {}
+
+    port = 9092
+
+    def begin(self, topics: Mapping[str, str]) -> dict[str, tuple[str, uuid.UUID]]:
+        from mockbroker.options import ClusterOptions
+
+        self.end()
+        options = ClusterOptions.of(brokers=1, config=PLAN.config, defaults="kafka")
+        self._world = options.new_world(0)
+        self._world.set_address(1, "127.0.0.1", self.port)
+        self._asked("FindCoordinator", 4, coordinator_keys=["first"])
+        self._asked("InitProducerId", 4, **FIRST_PRODUCER)
+        made = {}
+        for label, kind in topics.items():
+            name = f"{kind}-{label}-x"
+            (topic,) = self._asked("CreateTopics", 7, topics=[wanted(name, kind)], timeout=30_000)["topics"]
+            made[label] = (name, uuid.UUID(topic["topic_id"]))
+        return made
+
+    def send(self, line: str, data: bytes) -> None:
+        from mockbroker.conversation import Conversation
+        from mockbroker.core.call import Peer
+        from mockbroker.core.ticket import Disconnect
+
+        if line not in self._lines:
+            self._lines[line] = Conversation(self._world.nodes[1], Peer())
+        (call,) = self._lines[line].feed(frame(data))
+        reply = call if isinstance(call, Disconnect) else self._lines[line].exchange(call)
+        self._waiting[line] = (call, reply)
+        # The timers that are due now, such as the one that a rebalance without delay begins with.
+        self._world.clock.advance(1)
+        self._world.patience.advance(1)
+
+    def hear(self, line: str, seconds: float) -> bytes | Answer | None:
+        from mockbroker.core.ticket import Disconnect, Ticket
+
+        del seconds  # what does not answer now waits for somebody else
+        if line not in self._waiting:
+            return None
+        call, reply = self._waiting[line]
+        if isinstance(reply, Ticket) and not reply.done:
+            return None
+        outcome = reply.result if isinstance(reply, Ticket) else reply
+        if isinstance(outcome, Disconnect):
+            # It stays to be heard until it was: a client notices on its next word.
+            del self._waiting[line], self._lines[line]
+            return CLOSED
+        del self._waiting[line]
+        if outcome is None:
+            return None
+        return b"".join(map(bytes, self._lines[line].seal(call, outcome)))[4:]
+
+    def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
+        from mockbroker.core.ticket import Ticket
+
+        del seconds  # as in `hear`
+        replies = {line: self._waiting[line][1] for line in lines if line in self._waiting}
+        return [line for line, reply in replies.items() if not isinstance(reply, Ticket) or reply.done]
+
+    def settle(self, topic: str) -> None:
+        """Nothing: a step of a world ends when everybody knows."""
+
+    def end(self) -> None:
+        self._lines.clear()
+        self._waiting.clear()
+
+    def _asked(self, api: str, version: int, **fields: Any) -> Answer:
+        self.send("quiet", codec.request(api, version, 1, "case", fields))
+        heard = self.hear("quiet", 0)
+        assert isinstance(heard, bytes), f"{api} is answered at once"
+        return codec.answer(api, version, heard)
+
+
+FIRST_PRODUCER: dict[str, Any] = {
+    "transactional_id": None,
+    "transaction_timeout": 60_000,
+    "producer_id": -1,
+    "producer_epoch": -1,
+}
+
+
+def wanted(name: str, kind: str) -> dict[str, Any]:
+    """A topic of a kind, as CreateTopics has it."""
+    configs = [{"name": key, "value": value} for key, value in KINDS[kind].items()]
+    return {"name": name, "num_partitions": PARTITIONS, "replication_factor": 1, "configs": configs}
