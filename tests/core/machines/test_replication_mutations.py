@@ -24,7 +24,6 @@ from mockbroker.core.elections import Rules
 from mockbroker.core.following import Following
 from mockbroker.core.image import Image, PartitionImage, TopicImage
 from mockbroker.core.leadership import Leadership
-from mockbroker.core.links import Message
 from mockbroker.core.log import EpochTable
 from mockbroker.core.messages import (
     AlterPartition,
@@ -301,9 +300,7 @@ def followers_that_were_passed_over_are_not_asked_for_later(patch: Patch) -> Non
 
 @rare(lambda _sim: controllers.test_a_restart_proves_a_death_that_nobody_had_noticed())
 def the_death_that_a_restart_proves_goes_unnoticed(patch: Patch) -> None:
-    patch.setattr(
-        elections, "after_unclean_shutdown", lambda partition, _broker, _rules, _alive: partition
-    )
+    patch.setattr(elections, "after_unclean_shutdown", lambda partition, _broker, _rules, _alive: partition)
 
 
 # -- producers ----------------------------------------------------------------------------------------
