@@ -219,8 +219,8 @@ def _(step: steps.Consume, scene: Scene) -> None:
     enough = f"{step.count} records for {', '.join(step.members)}"
 
     def done(records: list[Record]) -> bool:
-        # Delivered again, as after a lost commit, is not one more; a verdict that forbids it sees it.
-        return len({(record.partition, record.offset) for record in records}) >= step.count
+        # Stored or delivered again, as after a lost answer, is not one more; a verdict that forbids it sees it.
+        return len({record.value for record in records}) >= step.count
 
     scene.seen[step.into] = scene.poll(step.members, done, enough)
 

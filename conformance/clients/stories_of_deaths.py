@@ -63,7 +63,7 @@ def _(scene: Scene) -> None:
     # Somebody new makes everybody turn to the successor; without that, the quiet might be that of a dead group.
     Join("cho", SHARED),
     Settle(("ann", "bob", "cho"), "orders", into="after"),
-    needs=(Need.DEATHS,),
+    needs=(Need.DEATHS, Need.READING_ON),
 )
 def _(scene: Scene) -> None:
     _read_everything(scene)
@@ -81,7 +81,7 @@ def _(scene: Scene) -> None:
     AwaitCrash(),
     Produce("orders", ONE_EACH),
     Consume(("ann", "bob"), 4),
-    needs=(Need.DEATHS,),
+    needs=(Need.DEATHS, Need.READING_ON),
 )
 def _(scene: Scene) -> None:
     both = scene.settled["both"]

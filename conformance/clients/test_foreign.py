@@ -26,7 +26,7 @@ def test_a_record_comes_back_from_a_line_as_it_was() -> None:
 
 
 def test_what_a_client_complains_of_is_raised() -> None:
-    process = _program("for line in sys.stdin: print('{\"error\": \"no leader\"}', flush=True)")
+    process = _program('for line in sys.stdin: print(\'{"error": "no leader"}\', flush=True)')
     with pytest.raises(ForeignError, match="produce: no leader"):
         process.ask("produce")
     process.end()

@@ -55,6 +55,7 @@ class Need(enum.Enum):
     TRANSACTIONS = "transactions, chosen to commit or abort"
     RESET = "resetting an offset that is out of range"
     DEATHS = "brokers that can die"
+    READING_ON = "a member that reads on when a partition's leader died"
 
 
 @dataclass(frozen=True)

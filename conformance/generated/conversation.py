@@ -140,7 +140,7 @@ class Memory:
             case Time(after):
                 return f"it.zero_ms + {after}"
             case Records(values, more):
-                given = [repr(each) for each in values]
+                given = [_literal(each) for each in values]
                 return f"batch({', '.join([*given, *self._named(more)])})"
             case dict():
                 return "{" + ", ".join(f"{name!r}: {self.words(each)}" for name, each in given.items()) + "}"
@@ -148,7 +148,7 @@ class Memory:
                 return "[" + ", ".join(map(self.words, given)) + "]"
             case tuple():
                 return "(" + "".join(f"{self.words(each)}, " for each in given) + ")"
-        return repr(given)
+        return _literal(given)
 
     def call(self, step: Step) -> str:
         """A step's request as the arguments of `Line.ask`."""
@@ -160,7 +160,8 @@ class Memory:
     def learn(self, step: Step, answer: Answer, called: str) -> None:
         """Remember what a step's answer teaches; `called` is what the pasted case calls the answer."""
         for key, path in step.learns.items():
-            value, words = answer, called
+            value: Any = answer
+            words = called
             for name in path:
                 value = value.get(name) if isinstance(value, dict) else None
                 words += f"[{name!r}]"
@@ -172,6 +173,13 @@ class Memory:
             end = self.value(first) + count
             if end > self.value(Known(key, 0)):
                 self._facts[key] = _Fact(end, str(end))
+
+
+def _literal(value: Any) -> str:
+    """A value as Python has it; of one character many times nobody wants to see every one."""
+    if isinstance(value, str | bytes) and len(value) > 20 and len(set(value)) == 1:
+        return f"{value[:1]!r} * {len(value)}"
+    return repr(value)
 
 
 def _is_written(answer: Answer) -> bool:

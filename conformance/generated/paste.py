@@ -42,7 +42,9 @@ class Paste:
         text = "\n".join(self.body)
         for label, kind in self.topics.items():
             if label in text:
-                configs = "".join(f", {key.replace('.', '_')}={value!r}" for key, value in KINDS[kind].items())
+                configs = "".join(
+                    f", {key.replace('.', '_')}={value!r}" for key, value in KINDS[kind].items()
+                )
                 lines.append(f'    {label} = it.topic("{label}", {PARTITIONS}{configs})')
         lines += [f'    {group} = it.group("{group}")' for group in ("g0", "g1") if group in text]
         lines += [f'    {name} = it.name("{name}")' for name in ("t2", "nobody") if name in text]

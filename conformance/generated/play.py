@@ -61,6 +61,7 @@ class _Play:
         self._memory = Memory(names, ids, zero_ms)
         meant = {name: label for label, name in names.items()}
         self._symbols = Symbols(meant, zero_ms, {1: on.port})
+        self._member_ids: list[str] = []
         self._asked: dict[str, tuple[Step, int]] = {}
         self._played = Played()
         self._played.paste.topics = dict(conversation.topics)
@@ -82,9 +83,12 @@ class _Play:
         words = self._memory.call(step)
         self._on.send(step.line, codec.request(step.api, step.version, number, "case", fields))
         if step.silent:
+            # What comes behind it on the same line is answered when it is done.
             self._played.paste.silent(step, words)
-        else:
-            self._asked[step.line] = (step, number)
+            step = Step(step.line, "Metadata", 1, {"topics": []})
+            words = self._memory.call(step)
+            self._on.send(step.line, codec.request(step.api, step.version, number, "case", step.fields))
+        self._asked[step.line] = (step, number)
         own = self._hear_all(number, step, words)
         if step.api in CHANGES_TOPICS:
             for label, name in self._memory.names.items():
@@ -93,19 +97,19 @@ class _Play:
         return own
 
     def _hear_all(self, number: int, step: Step, words: str) -> list[str]:
-        if self._script is None:
-            expected = sorted(self._on.speaking(self._asked, 0))
-        else:
-            expected = self._script[number]
-        # The asker's own answer comes first in a case's words.
+        expected = self._now_speaking(step) if self._script is None else self._script[number]
         speakers = [line for line in expected if self._hear(line, ANSWER_TIMEOUT_S, step, words)]
-        if not step.silent and step.line not in expected:
+        if step.line not in expected:
             self._played.paste.waits(step, words)
-        silent = step.line in self._asked and not step.silent
-        for line in self._on.speaking(self._asked, SILENCE_S if silent else 0):
+        waits = step.line in self._asked
+        for line in self._on.speaking(self._asked, SILENCE_S if waits else 0):
             self._hear(line, 0, step, words)
             speakers.append(line)
         return speakers
+
+    def _now_speaking(self, step: Step) -> list[str]:
+        """Who has an answer; first whoever asked, for a case can only hear what was asked before."""
+        return sorted(self._on.speaking(self._asked, 0), key=lambda line: (line != step.line, line))
 
     def _hear(self, line: str, seconds: float, now: Step, words: str) -> bool:
         """Hear one answer and learn from it; whether there was one."""
@@ -122,10 +126,26 @@ class _Play:
             {
                 "to": line,
                 "asked": f"{step.api} v{step.version} of step {number + 1}",
-                "answer": self._symbols.normal(step.api, answer),
+                "answer": self._symbols.normal(step.api, self._in_order(answer)),
             }
         )
         return answer is not NOTHING
+
+    def _in_order(self, answer: Answer) -> Answer:
+        """Members in the order in which they were given their ids: Kafka keeps them in a hash map."""
+        if (given := answer.get("member_id")) and given not in self._member_ids:
+            self._member_ids.append(given)
+        known = {member_id: at for at, member_id in enumerate(self._member_ids)}
+
+        def ordered(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: ordered(inner) for name, inner in value.items()}
+            if isinstance(value, list) and value and isinstance(value[0], dict) and "member_id" in value[0]:
+                return sorted(value, key=lambda member: known.get(member["member_id"], len(known)))
+            return [ordered(each) for each in value] if isinstance(value, list) else value
+
+        found: Answer = ordered(answer)
+        return found
 
 
 def lines_of(steps: Sequence[Step]) -> list[str]:

@@ -80,7 +80,10 @@ class Controller:
             if changed:
                 topics[topic.name] = topic.with_partitions(changed)
                 changed_names.append(topic.name)
-        image = replace(self.image, brokers=brokers, topics=topics, controller_id=controller_id)
+        image = replace(self.image, brokers=brokers, topics=topics)
+        if controller_id != image.controller_id:
+            epoch = image.controller_epoch + 1
+            image = replace(image, controller_id=controller_id, controller_epoch=epoch)
         self._publish(image, changed_names)
 
     def _change_partition(self, topic: TopicImage, partition: PartitionImage) -> None:

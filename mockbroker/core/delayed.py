@@ -175,9 +175,11 @@ class Reading:
         )
 
     def disturbed(self) -> bool:
-        """Whether the answer would no longer be one of records: another term, another role, records cut away."""
-        log = self.replica.log
-        return self.replica.leader_epoch != self.leader_epoch or not log.start <= self.offset <= log.end
+        """Whether the answer would no longer be one of records: another term, another role, an end cut away.
+
+        Records that were deleted at the log's start hasten nothing, in Kafka neither.
+        """
+        return self.replica.leader_epoch != self.leader_epoch or self.offset > self.replica.log.end
 
 
 class DelayedFetch(Generic[R]):

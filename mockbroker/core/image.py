@@ -72,11 +72,13 @@ class Image:
     """Everything the controller has decided, up to `version`.
 
     `configs` are the dynamic overrides only, by (kind, resource name); a broker's "" is the cluster default.
+    `controller_epoch` grows each time another controller takes over.
     """
 
     version: int = 0
     cluster_id: str = ""
     controller_id: int = -1
+    controller_epoch: int = 1
     brokers: Mapping[int, BrokerImage] = field(default_factory=dict)
     topics: Mapping[str, TopicImage] = field(default_factory=dict)
     topic_names: Mapping[bytes, str] = field(default_factory=dict)

@@ -66,7 +66,9 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
     read = reader.read()
     for want, _ in read.sources:
         node.world.positions.note_fetch((want.topic, want.index), call.client_id)
-    enough = read.bytes >= body.min_bytes or read.urgent
+    # Who takes less than it waits for has enough with what it takes.
+    min_bytes = min(body.min_bytes, reader.max_bytes)
+    enough = read.bytes >= min_bytes or read.urgent
     if enough or body.max_wait_ms <= 0 or not read.sources:
         return _respond(plan, reader, read.partitions)
     readings = [
@@ -77,7 +79,7 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
         node,
         readings,
         lambda: _respond(plan, reader, reader.read().partitions),
-        min_bytes=body.min_bytes,
+        min_bytes=min_bytes,
         patience_ms=body.max_wait_ms,
     ).ticket
 
@@ -121,7 +123,8 @@ def _respond(
     plan: FetchPlan, reader: FetchReader, partitions: list[tuple[Wanted, FetchedPartition]]
 ) -> FetchResponse:
     """Group what was read by topic; in an increment of a session leave out what the client knows already."""
-    topics: dict[str | bytes, FetchedTopic] = {}
+    topics: list[FetchedTopic] = []
+    place: str | bytes | None = None
     gave_records: list[Place] = []
     for want, partition in partitions:
         news = plan.session is None or want.is_news(
@@ -133,12 +136,11 @@ def _respond(
             gave_records.append(want.place)
         elif plan.incremental and not news and not FetchReader.is_urgent(partition):
             continue
-        topic = topics.get(want.place[0])
-        if topic is None:
-            topic = topics[want.place[0]] = FetchedTopic(topic=want.topic, topic_id=want.topic_id)
-        topic.partitions.append(partition)
+        # Only neighbours are put together, so a topic may appear again.
+        if want.place[0] != place:
+            place = want.place[0]
+            topics.append(FetchedTopic(topic=want.topic, topic_id=want.topic_id))
+        topics[-1].partitions.append(partition)
     if plan.session is not None:
         plan.session.served(gave_records)
-    return FetchResponse(
-        session_id=plan.session_id, responses=list(topics.values()), node_endpoints=reader.hints.endpoints
-    )
+    return FetchResponse(session_id=plan.session_id, responses=topics, node_endpoints=reader.hints.endpoints)

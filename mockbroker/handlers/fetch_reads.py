@@ -26,7 +26,8 @@ NO_PREFERENCE = -1
 NO_EPOCH = -1
 
 # What this broker cannot even look for.
-NOT_KNOWN_HERE = (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID)
+NOT_KNOWN_HERE = (ErrorCode.UNKNOWN_TOPIC_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+NOT_KNOWN_ORDER: dict[int, int] = {code: place for place, code in enumerate(NOT_KNOWN_HERE, start=1)}
 
 
 @dataclass(slots=True)
@@ -43,14 +44,14 @@ class Read:
 class FetchReader:
     """The partitions of one fetch request."""
 
-    __slots__ = ("_body", "_max_bytes", "_node", "_version", "_wanted", "hints")
+    __slots__ = ("_body", "_node", "_version", "_wanted", "hints", "max_bytes")
 
     def __init__(self, call: Call[FetchRequest], node: Node, wanted: list[Wanted]) -> None:
         self._node = node
         self._body = call.body
         self._version = call.version
         self._wanted = wanted
-        self._max_bytes = min(call.body.max_bytes, node.config[settings.FETCH_MAX_BYTES])
+        self.max_bytes = min(call.body.max_bytes, node.config[settings.FETCH_MAX_BYTES])
         self.hints = LeaderHints(node)
 
     def read(self) -> Read:
@@ -67,6 +68,8 @@ class FetchReader:
             if self.is_urgent(partition) and partition.error_code not in NOT_KNOWN_HERE:
                 read.urgent = True
             read.partitions.append((want, partition))
+        # Kafka puts what it could not even look for behind the rest: first ids without a topic, then names.
+        read.partitions.sort(key=lambda pair: NOT_KNOWN_ORDER.get(pair[1].error_code, 0))
         return read
 
     @staticmethod
@@ -129,7 +132,7 @@ class FetchReader:
             high_watermark=replica.high_watermark,
             last_stable_offset=replica.last_stable_offset,
             log_start_offset=log.start,
-            aborted_transactions=[] if committed else None,
+            aborted_transactions=None,
             records=b"",
         )
         if want.last_epoch >= 0 and self._diverges(want, replica, partition):
@@ -141,7 +144,7 @@ class FetchReader:
             partition.preferred_read_replica = better
             return partition
         below = replica.visible_end(self._body.isolation_level)
-        limit = min(want.max_bytes, max(self._max_bytes - read.bytes, 0))
+        limit = min(want.max_bytes, max(self.max_bytes - read.bytes, 0))
         records = _cut(replica, want.offset, below, limit, at_least_one=not read.bytes)
         if records:
             partition.records = records

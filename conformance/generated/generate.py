@@ -1,0 +1,68 @@
+"""Writes conversations: Hypothesis strategies of steps, most of which are right, with wrong ones among them.
+
+Steps stand alone: what they need to know of earlier ones they say in symbols, so that a conversation from
+which a step was taken out still makes sense, and a failing one shrinks.  What two brokers would answer
+differently by chance alone is not written: short waits, requests that race, what changes on its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing
+from typing import Any
+
+from hypothesis import strategies as st
+from kio.index import load_request_schema
+
+from conformance.cases import codec
+from conformance.cases.codec import Answer
+from conformance.generated import asking_groups, asking_logs
+from conformance.generated.conversation import KINDS, Conversation, Step
+
+# A phrase is a step, or a few that belong together; a conversation has so many at most.
+PHRASES_MAX = 16
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Conversation:
+    """Conversations about logs, about groups, and about both."""
+    about = draw(st.sampled_from(("logs", "groups", "both")))
+    of = {"logs": _LOGS, "groups": _GROUPS, "both": _BOTH}[about]
+    # A list of Hypothesis' own is seldom longer than six, whatever it may be.
+    phrases = [draw(of) for _ in range(draw(st.integers(1, PHRASES_MAX)))]
+    topics = {"t0": "plain", "t1": draw(st.sampled_from(list(KINDS)))}
+    return Conversation(topics, tuple(_fitting(step) for phrase in phrases for step in phrase))
+
+
+_LOGS, _GROUPS = asking_logs.phrases(), asking_groups.phrases()
+_BOTH = st.one_of(_LOGS, _GROUPS)
+
+
+def _fitting(step: Step) -> Step:
+    """A step without the fields that its version does not have yet, or has no more."""
+    schema: type = load_request_schema(codec.key_of(step.api), step.version)
+    return dataclasses.replace(step, fields=_had_by(schema, step.fields))
+
+
+def _had_by(schema: type, fields: Answer) -> Answer:
+    kept = {name: fields[name] for name in _hints(schema) if name in fields}
+    return {name: _inside(_hints(schema)[name], given) for name, given in kept.items()}
+
+
+def _inside(hint: Any, given: Any) -> Any:
+    inner: Any = next((each for each in _kinds_in(hint) if dataclasses.is_dataclass(each)), None)
+    if inner is None:
+        return given
+    if isinstance(given, list):
+        return [_had_by(inner, each) for each in given]
+    return _had_by(inner, given) if isinstance(given, dict) else given
+
+
+def _kinds_in(hint: Any) -> list[Any]:
+    return [hint, *(kind for option in typing.get_args(hint) for kind in _kinds_in(option))]
+
+
+@functools.cache
+def _hints(schema: type) -> dict[str, Any]:
+    return typing.get_type_hints(schema)

@@ -1,0 +1,136 @@
+"""What only random questions to a real broker brought up: things that are wrong together, or seldom asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from mockbroker.protocol.errors import ErrorCode
+from mockbroker.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from mockbroker.protocol.messages.groups import OffsetDeletePartition, OffsetDeleteRequest, OffsetDeleteTopic
+from mockbroker.protocol.messages.produce import ProducePartition, ProduceRequest, ProduceTopic
+from mockbroker.records.batch import LOG_APPEND_TIME, TRANSACTIONAL, iter_records
+from mockbroker.records.compression import Codec
+from tests.core.groups.desk import TOPIC as GROUPS_TOPIC
+from tests.core.groups.desk import Client, Desk
+from tests.core.simulation import ALL, LEADER, NONE, TOPIC, Simulation, batch_of
+
+E = ErrorCode
+
+
+@pytest.fixture
+def sim() -> Simulation:
+    sim = Simulation(brokers=1)
+    sim.topic(TOPIC, [[1], [1]])
+    return sim
+
+
+# -- produce ------------------------------------------------------------------------------------------
+
+GOOD = bytes(batch_of(b"good").data)
+TRANSACTIONAL_BATCH = bytes(batch_of(b"bad").remade(attributes=TRANSACTIONAL).data)
+NO_SUCH_CODEC = bytes(batch_of(b"bad").remade(attributes=5).data)
+NO_SUCH_FORMAT = GOOD[:16] + b"\3" + GOOD[17:]
+
+
+def producing(*records: bytes, topic: str = TOPIC, acks: int = ALL) -> ProduceRequest:
+    """A batch for each partition from 0 up."""
+    parts = [ProducePartition(index=index, records=given) for index, given in enumerate(records)]
+    return ProduceRequest(
+        acks=acks, timeout_ms=1_000, topic_data=[ProduceTopic(name=topic, partition_data=parts)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "version", "code"),
+    [
+        (TRANSACTIONAL_BATCH, 12, E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        (NO_SUCH_FORMAT, 12, E.CORRUPT_MESSAGE),
+        (NO_SUCH_CODEC, 6, E.UNKNOWN_SERVER_ERROR),
+    ],
+)
+def test_what_kafka_looks_for_in_every_batch_spoils_the_whole_request(
+    sim: Simulation, bad: bytes, version: int, code: ErrorCode
+) -> None:
+    answer = sim.ask(producing(GOOD, bad), to=1, version=version).response
+    assert [(p.error_code, p.log_start_offset) for p in answer.responses[0].partition_responses] == [
+        (code, -1),
+        (code, -1),
+    ]
+    assert sim.log(1) == []
+    assert sim.ask(producing(GOOD, bad, acks=NONE), to=1, version=version).closed
+
+
+def test_an_unknown_codec_is_its_partitions_affair_once_clients_may_send_zstd(sim: Simulation) -> None:
+    answer = sim.ask(producing(GOOD, NO_SUCH_CODEC), to=1, version=7).response
+    assert [p.error_code for p in answer.responses[0].partition_responses] == [0, E.UNKNOWN_SERVER_ERROR]
+
+
+def test_a_format_that_does_not_exist_is_told_before_a_topic_that_does_not(sim: Simulation) -> None:
+    answer = sim.ask(producing(NO_SUCH_FORMAT, topic="nobody"), to=1).response
+    assert answer.responses[0].partition_responses[0].error_code == E.CORRUPT_MESSAGE
+
+
+def test_a_claim_of_append_time_gives_recompressed_records_the_one_time_of_their_header(
+    sim: Simulation,
+) -> None:
+    sim.configure(compression_type="gzip")
+    now_ms = sim.world.clock.now
+    first = batch_of(b"a", b"b", timestamp=now_ms)
+    claims = first.remade(attributes=LOG_APPEND_TIME, base_timestamp=now_ms - 12, max_timestamp=now_ms)
+    assert sim.produce(batch=claims, acks=LEADER).only.error_code == E.NONE
+    (stored,) = sim.leader().log.batches
+    assert stored.codec is Codec.GZIP
+    assert [record.timestamp for record in iter_records(stored)] == [now_ms, now_ms]
+    assert stored.base_timestamp == now_ms
+
+
+# -- fetch --------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_exist_is_told_behind_what_does(sim: Simulation) -> None:
+    one = [FetchPartition(partition=0, partition_max_bytes=1_000)]
+    two = [FetchPartition(partition=index, partition_max_bytes=1_000) for index in (7, 0)]
+    topics = [FetchTopic(topic="nobody", partitions=one), FetchTopic(topic=TOPIC, partitions=two)]
+    answer = sim.ask(FetchRequest(max_bytes=1_000, topics=topics), to=1, version=12).response
+    told = [(topic.topic, [part.partition_index for part in topic.partitions]) for topic in answer.responses]
+    assert told == [(TOPIC, [0]), ("nobody", [0]), (TOPIC, [7])]
+
+
+def test_who_takes_less_than_it_waits_for_has_enough_with_that(sim: Simulation) -> None:
+    sim.produce(b"v")
+    asked = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000, max_bytes=1)
+    assert asked.answered
+    assert asked.only.records
+
+
+def test_records_that_are_deleted_do_not_end_a_long_poll(sim: Simulation) -> None:
+    sim.produce(b"v")
+    asked = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000)
+    sim.leader().advance_start(1)
+    sim.world.settle()
+    assert not asked.answered
+    sim.wait(60_000)
+    assert asked.only.error_code == E.OFFSET_OUT_OF_RANGE
+
+
+def test_a_diverging_history_has_no_list_of_aborted_transactions(sim: Simulation) -> None:
+    answer = sim.fetch(7, last_epoch=0, isolation=1).only
+    assert answer.diverging_epoch.epoch == 0
+    assert answer.aborted_transactions is None
+
+
+# -- groups -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_group_is_told_even_if_no_partition_exists() -> None:
+    parts = [OffsetDeletePartition(partition_index=77)]
+    topics = [OffsetDeleteTopic(name=GROUPS_TOPIC, partitions=parts)]
+    answer = Desk().ask(OffsetDeleteRequest(group_id="missing", topics=topics), 0).answer
+    assert (answer.error_code, answer.topics) == (E.GROUP_ID_NOT_FOUND, [])
+
+
+def test_a_handed_out_id_is_not_repeated_to_who_turns_static() -> None:
+    client = Client(Desk())
+    client.join()
+    client.instance_id = "i"
+    assert client.join().answer.member_id == ""
