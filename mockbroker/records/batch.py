@@ -251,28 +251,30 @@ def entry_size(records: Buffer, at: int) -> int:
         return 0
     length = int.from_bytes(records[at + _LENGTH_FROM : at + _LENGTH_OVERHEAD], "big", signed=True)
     if length < _ENTRY_LENGTH_MIN:
-        raise RecordsRefused(ErrorCode.CORRUPT_MESSAGE, f"a record batch cannot have a length of {length}")
+        raise _corrupt(at, f"a record batch cannot have a length of {length}")
     if left <= _MAGIC_FROM:
         return 0
     magic = records[at + _MAGIC_FROM]
     if magic > MAGIC:
-        raise RecordsRefused(ErrorCode.CORRUPT_MESSAGE, f"there is no message format {magic}")
+        raise _corrupt(at, f"there is no message format {magic}")
     size = length + _LENGTH_OVERHEAD
     return size if size <= left else 0
 
 
-def is_any_transactional(records: Buffer | None) -> bool:
-    """Whether a batch of a transaction is among these, by a glance at each.
+def _corrupt(at: int, why: str) -> KafkaError:
+    """What cannot be the beginning of an entry; of the first one alone Kafka tells the producer more."""
+    kind = KafkaError if at else RecordsRefused
+    return kind(ErrorCode.CORRUPT_MESSAGE, why)
 
-    Raises CORRUPT_MESSAGE for what cannot be the beginning of an entry, if it is there before such a batch.
+
+def begins_transactional(records: Buffer | None) -> bool:
+    """Whether the first of these batches is one of a transaction, by a glance at it.
+
+    Raises CORRUPT_MESSAGE for what cannot be the beginning of an entry.
     """
-    at = 0
-    while records is not None and (size := entry_size(records, at)):
-        is_ours = size >= HEADER_BYTES and records[at + _MAGIC_FROM] == MAGIC
-        if is_ours and records[at + _ATTRIBUTES_LOW] & TRANSACTIONAL:
-            return True
-        at += size
-    return False
+    if records is None or entry_size(records, 0) < HEADER_BYTES or records[_MAGIC_FROM] != MAGIC:
+        return False
+    return bool(records[_ATTRIBUTES_LOW] & TRANSACTIONAL)
 
 
 def parse_produced(records: Buffer | None, *, version: int) -> Batch:
@@ -288,11 +290,7 @@ def parse_produced(records: Buffer | None, *, version: int) -> Batch:
     if version < 7 and batch.attributes & CODEC_MASK == Codec.ZSTD:
         raise KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce v7")
     # The beginning of another batch is ignored, as it is in a Fetch response; a whole one is refused.
-    try:
-        another = size < len(records) and entry_size(records, size)
-    except KafkaError as torn:
-        raise KafkaError(torn.code) from torn  # Kafka has words only for the first one
-    if another:
+    if size < len(records) and entry_size(records, size):
         raise KafkaError(ErrorCode.INVALID_RECORD, "more than one record batch")
     return batch
 
