@@ -63,6 +63,13 @@ def kafka(session: nox.Session) -> None:
 
 
 @nox.session
+def generated(session: nox.Session) -> None:
+    """Put random conversations to mockbroker and to a real Kafka, and print the first difference as a case."""
+    install(session, "test")
+    session.run("python", "-m", "conformance.generated", *(session.posargs or ["--conversations", "300"]))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time the hot paths; only ratios above 1.5 mean anything on a shared machine."""
     install(session, "test")

@@ -13,6 +13,7 @@ from conformance.cases import (
     g_static,
     j_configs,
     j_topics,
+    r_random,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "g_static",
     "j_configs",
     "j_topics",
+    "r_random",
 ]

@@ -1,4 +1,4 @@
-"""Cases 205-214: what random conversations have found, each at its shortest.
+"""Cases 205-218: what random conversations have found, each at its shortest.
 
 They were told to both by `conformance.generated`; what is compared is the whole answer, as everywhere.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from conformance.cases.batches import GZIP, LOG_APPEND_TIME, TRANSACTIONAL, batch
 from conformance.cases.groups import joining
-from conformance.cases.produce import at, to
+from conformance.cases.produce import at, in_list, to
 from conformance.cases.stage import Stage, case
 
 
@@ -90,3 +90,43 @@ def _(it: Stage) -> None:
     waiting.expect_nothing("Fetch waits")
     it.brokers.let_pass(1_500)
     waiting.hear()
+
+
+@case(
+    "215",
+    "What a fetch finds missing at first is not looked for again; what goes missing later is told otherwise",
+)
+def _(it: Stage) -> None:
+    topic, gone, line = it.topic(), it.topic("gone"), it.line()
+    nobody = it.name("nobody")
+    asked = [*at(nobody)["topics"], *at(gone)["topics"]]
+    line.send("Fetch", 12, **at(topic, max_wait=20_000) | {"topics": asked})
+    line.expect_nothing("there is nothing yet")
+    it.quietly("DeleteTopics", 6, timeout=30_000, topics=[{"name": gone, "topic_id": None}])
+    line.hear()
+
+
+@case("216", "A session may begin without partitions, and ends when it has none the next time")
+def _(it: Stage) -> None:
+    topic, line = it.topic(), it.line()
+    session = line.ask("Fetch", 12, **at(topic) | {"topics": [], "session_epoch": 0})["session_id"]
+    line.ask("Fetch", 12, **at(topic) | {"topics": [], "session_id": session, "session_epoch": 1})
+
+
+@case("217", "The first answer gives a session its order")
+def _(it: Stage) -> None:
+    topic, line = it.topic(partitions=2), it.line()
+    it.quietly("Produce", 9, **to(topic, {0: batch(b"v", timestamp=it.zero_ms)}))
+    asked = at(topic, {7: 0, 0: 0, 1: 0}) | {"session_epoch": 0}
+    session = line.ask("Fetch", 12, **asked)["session_id"]
+    it.quietly("Produce", 9, **to(topic, {1: batch(b"w", timestamp=it.zero_ms)}))
+    for epoch in (1, 2):
+        line.ask("Fetch", 12, **at(topic) | {"topics": [], "session_id": session, "session_epoch": epoch})
+
+
+@case("218", "No record has the largest time if only a header claims to have it")
+def _(it: Stage) -> None:
+    topic = it.topic()
+    for timestamp in (-5, -1):
+        it.quietly("Produce", 9, **to(topic, batch(b"v", timestamp=timestamp)))
+        it.ask("ListOffsets", 7, replica_id=-1, topics=in_list(topic, -3, current_leader_epoch=-1))

@@ -21,12 +21,18 @@ def main() -> int:
     parser.add_argument("--version", default="4.4.0")
     parser.add_argument("--seed", type=int, default=None, help="the same conversations again")
     parser.add_argument("--differences", type=int, default=1, help="go on until there are so many kinds")
+    parser.add_argument("--deaths", type=int, default=0, help="in how many of 100 the broker dies")
     options = parser.parse_args()
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     with real_target(options.version) as real:
         began = time.monotonic()
         result = hunt(
-            real, options.conversations, seed, differences_max=options.differences, told=_show_progress
+            real,
+            options.conversations,
+            seed,
+            differences_max=options.differences,
+            deaths_in_100=options.deaths,
+            told=_show_progress,
         )
         seconds = time.monotonic() - began
         print(f"seed {seed}: {result.played} conversations, {result.steps} steps, {seconds:.0f} s")

@@ -25,7 +25,8 @@ def phrases() -> st.SearchStrategy[list[Step]]:
     """Any of them, by how often they are worth asking."""
     return st.one_of(
         *[_joins()] * 4,
-        *[_enters()] * 3,
+        *[_enters()] * 5,
+        _restarts(),
         *[_syncs()] * 3,
         *[_heartbeats()] * 2,
         *[_commits()] * 3,
@@ -101,16 +102,32 @@ def _enters(draw: st.DrawFn) -> list[Step]:
     """A member joins, and everybody who should does what a rebalance asks for."""
     members = draw(st.sampled_from((("m0",), ("m0",), ("m0", "m1"), ("m1", "m0"), ("m0", "m1", "m2"))))
     version = draw(st.integers(2, 9))
-    instance = {member: f"static{member}" for member in members} if draw(st.integers(0, 3)) == 0 else {}
+    instance = (
+        dict(zip(MEMBERS, ("one", "two", "three"), strict=True)) if draw(st.integers(0, 2)) == 0 else {}
+    )
     steps = []
     for member in members:
         join = _join(member, version, group_instance_id=instance.get(member))
         steps += [join, join] if version >= 4 and member not in instance else [join]
     # The first of them made the first generation alone, and comes again for the others.
     if len(members) > 1:
+        if draw(st.booleans()):  # it hears of the rebalance
+            steps.append(_heartbeat(members[0]))
         steps.append(_join(members[0], version, group_instance_id=instance.get(members[0])))
     syncing = draw(st.integers(0, 5))
     return [*steps, *(_sync(each, syncing, group_instance_id=instance.get(each)) for each in members)]
+
+
+@st.composite
+def _restarts(draw: st.DrawFn) -> list[Step]:
+    """A static member starts again under another id, and its old self speaks once more."""
+    old, new = draw(st.sampled_from((("m0", "m1"), ("m1", "m0"), ("m0", "m2"))))
+    join = _join(old, draw(st.integers(5, 9)), group_instance_id="one", member_id="")
+    sync = _sync(old, draw(st.integers(3, 5)), (old,), group_instance_id="one")
+    again = _join(new, draw(st.integers(5, 9)), group_instance_id="one", member_id="")
+    ghost = _heartbeat(old, group_instance_id="one")
+    haunting = draw(st.sampled_from(([ghost], [sync], [ghost, sync], [])))
+    return [join, sync, again, _sync(new, 3, (new,), group_instance_id="one"), *haunting]
 
 
 @st.composite
@@ -125,11 +142,16 @@ def _syncs(draw: st.DrawFn) -> list[Step]:
 _PLUS = st.sampled_from((0, 0, 0, 0, 0, 0, 1, -1))
 
 
+def _heartbeat(member: str, version: int = 3, plus: int = 0, **more: Any) -> Step:
+    fields = {"group_id": Name("g0"), "group_instance_id": None} | _who(member, plus)
+    return Step(member, "Heartbeat", version, fields | more)
+
+
 @st.composite
 def _heartbeats(draw: st.DrawFn) -> list[Step]:
     member = draw(MEMBER)
-    fields = {"group_id": Name(draw(GROUP)), "group_instance_id": draw(INSTANCES)} | _who(member, draw(_PLUS))
-    return [Step(member, "Heartbeat", draw(st.integers(0, 4)), fields)]
+    more = {"group_id": Name(draw(GROUP)), "group_instance_id": draw(INSTANCES)}
+    return [_heartbeat(member, draw(st.integers(0, 4)), draw(_PLUS), **more)]
 
 
 @st.composite

@@ -13,10 +13,11 @@ from conformance.generated.conversation import PARTITIONS, Known, Name, Records,
 LONG_MS = 60_000
 
 LINES = st.sampled_from(("line_0", "line_0", "line_1", "line_2"))
-TOPICS = st.sampled_from(("t0", "t0", "t0", "t0", "t1", "t1", "t1", "nobody"))
-INDEXES = st.sampled_from((0, 0, 0, 0, 0, 1, 1, PARTITIONS))
+TOPICS = st.sampled_from(("t0", "t1", "t0", "t1", "t0", "t1", "t0", "t1", "t0", "nobody"))
+INDEXES = st.sampled_from((0, 0, 0, 0, 0, 0, 0, 1, 1, PARTITIONS))
 OFFSETS = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 7, -1))
-SMALL = st.integers(0, 40)
+# Few, so that some are the same.
+SMALL = st.sampled_from((0, 10, 10, 20, 30))
 VALUES = st.sampled_from((b"a", b"b", b"", None, (b"k", b"v"), (b"k", None), (b"l", b"w"), b"x" * 150))
 
 
@@ -54,7 +55,7 @@ def _to(
 
 # What can be wrong with a batch, beside nothing.  Null records are never answered by Kafka.
 _FLAWS: list[dict[str, Any]] = [
-    *[{}] * 10,
+    *[{}] * 24,
     {"crc": 1},
     {"magic": 1},
     {"magic": 3},
@@ -97,28 +98,44 @@ def _produces(draw: st.DrawFn) -> list[Step]:
     records = {index: draw(_batches()) for index in indexes}
     version = draw(st.integers(3, 13))
     fields = _to(topic, records, acks)
-    return [Step(draw(LINES), "Produce", version, fields, silent=acks == 0)]
+    steps = [Step(draw(LINES), "Produce", version, fields, silent=acks == 0)]
+    # What has been written is looked at now and then.
+    return steps + draw(st.sampled_from(([], [], _look_at(topic))))
+
+
+def _look_at(topic: str) -> list[Step]:
+    """Read it all, and ask for the newest record."""
+    part = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
+    fetched: dict[str, Any] = {"max_wait": 0, "min_bytes": 1, "max_bytes": 1 << 20}
+    fetched["topics"] = [{"topic": Name(topic), "partitions": [part | {"current_leader_epoch": -1}]}]
+    newest = {"partition_index": 0, "timestamp": -3, "current_leader_epoch": -1}
+    listed = {"replica_id": -1, "topics": [{"name": Name(topic), "partitions": [newest]}]}
+    return [
+        Step("line_0", "Fetch", 12, {"replica_id": -1, "session_epoch": -1} | fetched),
+        Step("line_0", "ListOffsets", 7, listed),
+    ]
 
 
 @st.composite
 def _counted_produces(draw: st.DrawFn) -> list[Step]:
-    """A batch of an idempotent producer: the next one, or one before it, or one too far."""
-    producer, epoch = draw(st.sampled_from(("p0", "p0", "p1"))), draw(st.sampled_from((0, 0, 0, 0, 1)))
-    topic, index = draw(TOPICS), draw(st.sampled_from((0, 0, 0, 1)))
-    key = f"{producer}.{epoch}.{topic}.{index}"
-    sequence = Known(key, 0, draw(st.sampled_from((0, 0, 0, 0, 0, 0, -1, -1, -2, -3, 1, 2))))
+    """Batches of an idempotent producer: the next one, or one before it, or one too far."""
+    producer, topic, index = draw(st.sampled_from(("p0", "p0", "p1"))), draw(TOPICS), draw(INDEXES)
     producer_id = Known(f"{producer}.id", 7_000 if producer == "p0" else 7_001)
-    # Drawn apart from its maker, so that most batches are right.
-    values = tuple(draw(st.lists(VALUES, min_size=1, max_size=2)))
-    if draw(st.integers(0, 7)) == 7:
-        records = draw(_batches(producer=(producer_id, epoch, sequence)))
-    else:
-        records = Records(
-            values, {"producer": (producer_id, epoch, sequence), "timestamp": Time(draw(SMALL))}
-        )
-    fields = _to(topic, {index: records}, draw(st.sampled_from((-1, -1, -1, 1))))
-    counts = (key, sequence, len(records.values))
-    return [Step(draw(LINES), "Produce", draw(st.integers(3, 13)), fields, counts=counts)]
+    line, version, steps = draw(LINES), draw(st.integers(3, 13)), []
+    for _ in range(draw(st.integers(1, 4))):
+        epoch = draw(st.sampled_from((0, 0, 0, 0, 0, 0, 1)))
+        key = f"{producer}.{epoch}.{topic}.{index}"
+        sequence = Known(key, 0, draw(st.sampled_from((0, 0, 0, 0, -1, -1, -2, -3, 1, 2))))
+        if draw(st.integers(0, 9)) == 0:
+            records = draw(_batches(producer=(producer_id, epoch, sequence)))
+        else:
+            values = tuple(draw(st.lists(VALUES, min_size=1, max_size=draw(st.sampled_from((1, 1, 2))))))
+            more = {"producer": (producer_id, epoch, sequence), "timestamp": Time(draw(SMALL))}
+            records = Records(values, more)
+        fields = _to(topic, {index: records}, draw(st.sampled_from((-1, -1, -1, 1))))
+        counts = (key, sequence, len(records.values))
+        steps.append(Step(line, "Produce", version, fields, counts=counts))
+    return steps
 
 
 @st.composite
@@ -129,8 +146,8 @@ def _asked_of(draw: st.DrawFn, topic: str) -> dict[str, Any]:
             "partition": index,
             "fetch_offset": draw(OFFSETS),
             "partition_max_bytes": draw(st.sampled_from((1 << 20, 1 << 20, 1 << 20, 1, 100, 0))),
-            "current_leader_epoch": draw(st.sampled_from((-1, -1, -1, 0, 1))),
-            "last_fetched_epoch": draw(st.sampled_from((-1, -1, -1, -1, 0, 1))),
+            "current_leader_epoch": draw(st.sampled_from((-1, -1, -1, -1, -1, 0, 0, 1))),
+            "last_fetched_epoch": draw(st.sampled_from((-1, -1, -1, -1, -1, -1, -1, 0, 0, 1))),
         }
         for index in draw(st.lists(INDEXES, min_size=1, max_size=2, unique=True))
     ]
@@ -138,8 +155,8 @@ def _asked_of(draw: st.DrawFn, topic: str) -> dict[str, Any]:
 
 
 @st.composite
-def _fetched(draw: st.DrawFn, topics: tuple[str, ...] = ("t0", "t1", "nobody")) -> dict[str, Any]:
-    names = draw(st.lists(st.sampled_from(topics), min_size=1, max_size=2, unique=True))
+def _fetched(draw: st.DrawFn) -> dict[str, Any]:
+    names = draw(st.lists(TOPICS, min_size=1, max_size=2, unique=True))
     return {
         "replica_id": -1,
         "max_wait": 0,
@@ -158,31 +175,36 @@ def _fetches(draw: st.DrawFn) -> list[Step]:
 
 @st.composite
 def _session_fetches(draw: st.DrawFn) -> list[Step]:
-    """A fetch that begins a session, goes on with it, or ends it; with epochs that are right, or not."""
-    name, version = draw(st.sampled_from(("s0", "s0", "s1"))), draw(st.sampled_from((7, 11, 12, 13, 16, 17)))
-    fields = draw(_fetched())
-    act = draw(st.sampled_from(("begin", "begin", "go on", "go on", "go on", "go on", "forget", "end")))
-    if act == "begin":
-        learns = {f"{name}.session": ("session_id",)}
-        return [Step(draw(LINES), "Fetch", version, fields | {"session_epoch": 0}, learns=learns)]
-    # Nobody counts on the way: the epoch is as far as the conversation may have come.
-    fields["session_id"] = Known(f"{name}.session", 0)
-    fields["session_epoch"] = draw(st.sampled_from((1, 1, 1, 2, 2, 3, 4))) if act != "end" else -1
-    if act == "forget":
-        gone = draw(st.sampled_from(("t0", "t1")))
-        fields["topics"] = draw(st.sampled_from(([], fields["topics"])))
-        fields["forgotten_topics_data"] = [
-            {"topic": Name(gone), "topic_id": TopicId(gone), "partitions": [draw(INDEXES)]}
-        ]
-    elif draw(st.booleans()):
-        fields["topics"] = []
-    return [Step(draw(LINES), "Fetch", version, fields)]
+    """A session from its beginning: partitions are added, asked for again and forgotten, and records come."""
+    line, version = draw(LINES), draw(st.sampled_from((7, 11, 12, 13, 16, 17)))
+    session = Known("session", 0)
+    given = draw(_fetched()) | {"session_epoch": 0}
+    steps = [Step(line, "Fetch", version, given, learns={"session": ("session_id",)})]
+    # Nobody counts on the way; a wrong one is refused, and the next one is right again.
+    for epoch in range(1, draw(st.integers(2, 5))):
+        fields = draw(_fetched())
+        act = draw(st.sampled_from(("same", "same", "change", "forget", "produce", "wrong")))
+        if act != "change":
+            fields["topics"] = []
+        if act == "produce":
+            steps += draw(_produces())
+        if act == "forget":
+            gone = draw(st.sampled_from(("t0", "t1")))
+            fields["forgotten_topics_data"] = [
+                {"topic": Name(gone), "topic_id": TopicId(gone), "partitions": [0, 1]}
+            ]
+        fields |= {"session_id": session, "session_epoch": epoch}
+        if act == "wrong":
+            wrong = fields | {"session_epoch": draw(st.sampled_from((epoch + 1, epoch - 1, -1)))}
+            steps.append(Step(line, "Fetch", version, wrong))
+        steps.append(Step(line, "Fetch", draw(st.sampled_from((version,) * 9 + (12,))), fields))
+    return steps
 
 
 @st.composite
 def _long_polls(draw: st.DrawFn) -> list[Step]:
     """A fetch that waits, if there is nothing yet; it is on a line that waits for nothing else."""
-    fields = draw(_fetched(("t0", "t1"))) | {
+    fields = draw(_fetched()) | {
         "max_wait": LONG_MS,
         "min_bytes": draw(st.sampled_from((1, 1, 150))),
     }

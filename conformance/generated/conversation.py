@@ -25,6 +25,8 @@ KINDS: dict[str, dict[str, str]] = {
     "strict": {"message.timestamp.after.max.ms": "3600000", "message.timestamp.before.max.ms": "3600000"},
 }
 PARTITIONS = 2
+# What a step says instead of an API's name when the broker dies and comes back.
+DEATH = "Death"
 # An id that no topic has.
 NO_SUCH_ID = uuid.UUID(int=77)
 

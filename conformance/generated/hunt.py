@@ -55,6 +55,7 @@ def hunt(
     seed: int,
     *,
     differences_max: int = 1,
+    deaths_in_100: int = 0,
     told: Callable[[Hunt], None] = lambda _: None,
 ) -> Hunt:
     """Play `count` conversations, fewer if so many different differences turn up."""
@@ -68,7 +69,7 @@ def hunt(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(conversations())
+    @hypothesis.given(conversations(deaths_in_100))
     def listen(conversation: Conversation) -> None:
         if len(result.found) >= differences_max:
             return

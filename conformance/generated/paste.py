@@ -22,6 +22,11 @@ class Paste:
         self._open(step.line)
         self.body += [f"{step.line}.send({words})", f"{step.line}.forget()"]
 
+    def dies(self) -> None:
+        """The broker dies and comes back; whoever speaks then has a new connection."""
+        self.body += ["it.brokers.crash(1)", "it.brokers.restart(1)"]
+        self._lines.clear()
+
     def waits(self, step: Step, words: str) -> None:
         """A request whose answer is long in coming."""
         self._open(step.line)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.cases import codec
 from conformance.cases.codec import Answer
-from conformance.cases.line import CLOSED, NOTHING
+from conformance.cases.line import NOTHING
 from conformance.cases.normal import CHOSEN_MS, Symbols
-from conformance.generated.conversation import Conversation, Memory, Step
+from conformance.generated.conversation import DEATH, Conversation, Memory, Step
 from conformance.generated.paste import Paste
 from conformance.generated.targets import ANSWER_TIMEOUT_S, SILENCE_S, Target
 
@@ -79,6 +78,8 @@ class _Play:
 
     def _take(self, number: int, step: Step) -> list[str]:
         """Say one thing, and hear who has an answer now."""
+        if step.api == DEATH:
+            return self._die()
         fields = self._memory.value(step.fields)
         words = self._memory.call(step)
         self._on.send(step.line, codec.request(step.api, step.version, number, "case", fields))
@@ -95,6 +96,15 @@ class _Play:
                 if label.startswith("t"):
                     self._on.settle(name)
         return own
+
+    def _die(self) -> list[str]:
+        """The broker dies with all its connections, so nobody has an answer to wait for."""
+        self._asked.clear()
+        self._played.paste.dies()
+        names = self._memory.names
+        topics = [name for label, name in names.items() if label.startswith("t")]
+        self._on.die(topics, [name for label, name in names.items() if label.startswith("g")])
+        return []
 
     def _hear_all(self, number: int, step: Step, words: str) -> list[str]:
         expected = self._now_speaking(step) if self._script is None else self._script[number]
@@ -146,11 +156,3 @@ class _Play:
 
         found: Answer = ordered(answer)
         return found
-
-
-def lines_of(steps: Sequence[Step]) -> list[str]:
-    """The lines that steps use, each once."""
-    return list(dict.fromkeys(step.line for step in steps))
-
-
-__all__ = ["CLOSED", "Played", "play"]

@@ -22,6 +22,11 @@ from conformance.cases.codec import Answer
 from conformance.cases.line import CLOSED, frame
 from conformance.cases.stage import Stage
 from conformance.generated.conversation import KINDS, PARTITIONS
+from mockbroker.conversation import Conversation
+from mockbroker.core.call import Call, Peer
+from mockbroker.core.ticket import Disconnect, Ticket
+from mockbroker.core.world import World
+from mockbroker.options import ClusterOptions
 
 # A session, a cleaner or an idle connection must not end within a run; sessions of conversations that are
 # over take up slots for two minutes.
@@ -61,6 +66,9 @@ class Target(Protocol):
 
     def settle(self, topic: str) -> None:
         """Wait until everybody knows what became of a topic."""
+
+    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
+        """Be killed with all connections, and come back; wait until these are served again."""
 
     def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
         """Those lines on which something is to be heard; waits so long for one."""
@@ -141,6 +149,23 @@ class RealTarget:
         time.sleep(SILENCE_S)  # the broker hears of it from the controller
         self._stage.until(agreed, f"{topic} is there or gone")
 
+    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
+        self.end()
+        self._brokers.crash(1)
+        self._brokers.restart(1)
+        # Their partitions have another leader epoch now than those of a new topic.
+        self._used += [name for stock in self._stock.values() for name, _ in stock]
+        self._stock.clear()
+        for topic in topics:
+            self.settle(topic)
+        for group in groups:
+            self._stage.until(lambda group=group: self._coordinates(group), group)  # type: ignore[misc]  # bound now
+        self._stage.until(self._gives_producer_ids, "producer ids")
+
+    def _coordinates(self, group: str) -> bool:
+        described = self._stage.quietly("DescribeGroups", 5, groups=[group])["groups"][0]
+        return bool(described["error_code"] == "NONE")
+
     def end(self) -> None:
         for each in self._sockets.values():
             each.close()
@@ -170,18 +195,17 @@ class RealTarget:
 
 
 class MockTarget:
-    """mockbroker's core, with Kafka's own defaults."""
-
-    def __init__(self) -> None:
-        self._world: Any = None
-        self._lines: dict[str, Any] = {}
-        self._waiting: dict[str, Any] = {}
+    """mockbroker's core, with Kafka's own defaults, in a new world for each conversation."""
 
     port = 9092
 
-    def begin(self, topics: Mapping[str, str]) -> dict[str, tuple[str, uuid.UUID]]:
-        from mockbroker.options import ClusterOptions
+    def __init__(self) -> None:
+        self._world: World
+        self._lines: dict[str, Conversation] = {}
+        # What was asked last on a line and not heard yet: the call (or what ended the line), and its reply.
+        self._waiting: dict[str, tuple[Call[Any] | Disconnect, Any]] = {}
 
+    def begin(self, topics: Mapping[str, str]) -> dict[str, tuple[str, uuid.UUID]]:
         self.end()
         options = ClusterOptions.of(brokers=1, config=PLAN.config, defaults="kafka")
         self._world = options.new_world(0)
@@ -196,46 +220,44 @@ class MockTarget:
         return made
 
     def send(self, line: str, data: bytes) -> None:
-        from mockbroker.conversation import Conversation
-        from mockbroker.core.call import Peer
-        from mockbroker.core.ticket import Disconnect
-
         if line not in self._lines:
             self._lines[line] = Conversation(self._world.nodes[1], Peer())
         if line in self._waiting and isinstance(self._waiting[line][1], Disconnect):
             return  # hung up already; a client finds that out by listening
         (call,) = self._lines[line].feed(frame(data))
-        reply = call if isinstance(call, Disconnect) else self._lines[line].exchange(call)
-        self._waiting[line] = (call, reply)
+        self._waiting[line] = (
+            call,
+            call if isinstance(call, Disconnect) else self._lines[line].exchange(call),
+        )
         # The timers that are due now, such as the one that a rebalance without delay begins with.
         self._world.clock.advance(1)
         self._world.patience.advance(1)
 
     def hear(self, line: str, seconds: float) -> bytes | Answer | None:
-        from mockbroker.core.ticket import Disconnect, Ticket
-
         del seconds  # what does not answer now waits for somebody else
-        if line not in self._waiting:
+        if not self.speaking([line], 0):
             return None
-        call, reply = self._waiting[line]
-        if isinstance(reply, Ticket) and not reply.done:
-            return None
+        call, reply = self._waiting.pop(line)
         outcome = reply.result if isinstance(reply, Ticket) else reply
         if isinstance(outcome, Disconnect):
-            # It stays to be heard until it was: a client notices on its next word.
-            del self._waiting[line], self._lines[line]
+            del self._lines[line]
             return CLOSED
-        del self._waiting[line]
-        if outcome is None:
-            return None
+        assert isinstance(call, Call), "only a call has another outcome than the end"
         return b"".join(map(bytes, self._lines[line].seal(call, outcome)))[4:]
 
     def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
-        from mockbroker.core.ticket import Ticket
-
         del seconds  # as in `hear`
         replies = {line: self._waiting[line][1] for line in lines if line in self._waiting}
         return [line for line, reply in replies.items() if not isinstance(reply, Ticket) or reply.done]
+
+    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
+        del topics, groups  # served from the first moment on
+        self.end()
+        # A killed node is given up at the latest when it registers again.
+        self._world.crash(1, noticed_ms=0)
+        self._world.clock.advance(1)
+        self._world.restart(1)
+        self._world.settle()
 
     def settle(self, topic: str) -> None:
         """Nothing: a step of a world ends when everybody knows."""

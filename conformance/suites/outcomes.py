@@ -20,6 +20,7 @@ MISSING_FEATURES = frozenset(
         "KIP-848 groups",
         "SASL",
         "TLS",
+        "feature upgrades",
         "log directories",
         "message formats before v2",
         "quotas",

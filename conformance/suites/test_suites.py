@@ -65,7 +65,9 @@ def test_librdkafka(name: str) -> None:
     whole, _, part = name.partition("/")
     assert whole in declared, "the suite has no such test"
     test = declared[whole]
-    judge(LIBRDKAFKA[name], librdkafka.run(test.number, test.scenario, part)[whole])
+    lacking = LIBRDKAFKA[name].state is State.FAILED
+    timeout_s = librdkafka.LACKING_TIMEOUT_S if lacking else librdkafka.TEST_TIMEOUT_S
+    judge(LIBRDKAFKA[name], librdkafka.run(test.number, test.scenario, part, timeout_s)[whole])
 
 
 @pytest.mark.suite

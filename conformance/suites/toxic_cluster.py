@@ -32,6 +32,9 @@ PUBLIC_HOST = "127.0.0.1"
 # ...and where the brokers do: the same ports at another address of the loopback network.
 HIDDEN_HOST = "127.0.0.2"
 PORTS = {id: 29_090 + id for id in BROKERS}
+# Brokers on a network answer one after the other.  Where all fetches end in the same millisecond, Sarama, which
+# holds a connection's lock while it waits for an answer, waits for its own locks longer than a rebalance may take.
+APART_MS = 4
 CONFIG: dict[str, object] = {
     "default.replication.factor": 2,
     "offsets.topic.replication.factor": 2,
@@ -63,7 +66,9 @@ class Stage:
         self.world.history = ProduceHistory(self.world.clock)
         self.server: Server
         self.proxies = {
-            f"kafka{id}": ToxicProxy(f"kafka{id}", (PUBLIC_HOST, port), (HIDDEN_HOST, port), nursery)
+            f"kafka{id}": ToxicProxy(
+                f"kafka{id}", (PUBLIC_HOST, port), (HIDDEN_HOST, port), nursery, distance_ms=id * APART_MS
+            )
             for id, port in PORTS.items()
         }
 

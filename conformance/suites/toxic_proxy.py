@@ -27,6 +27,8 @@ class ToxicProxy:
     listen: tuple[str, int]
     upstream: tuple[str, int]
     nursery: trio.Nursery
+    # How long what the broker sends is on its way, toxics apart.
+    distance_ms: int = 0
     # The attributes of each toxic by its type; a second one of the type replaces the first.
     toxics: dict[str, dict[str, int]] = field(default_factory=dict)
     _open: trio.CancelScope | None = None
@@ -77,7 +79,8 @@ class ToxicProxy:
                 if toxic and "reset_peer" in self.toxics:
                     drain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     break
-                if toxic and (latency := self.toxics.get("latency")):
-                    await trio.sleep(latency.get("latency", 0) / 1_000)
+                if toxic:
+                    latency_ms = self.toxics.get("latency", {}).get("latency", 0)
+                    await trio.sleep((self.distance_ms + latency_ms) / 1_000)
                 await drain.send_all(data)
         over.cancel()

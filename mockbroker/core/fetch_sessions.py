@@ -75,7 +75,7 @@ class FetchSession:
     used_ms: int
 
     def served(self, places: Iterable[Place]) -> None:
-        """Partitions that gave records go to the end of the line, so that each gets its turn."""
+        """These partitions go to the end of the line, so that each gets its turn."""
         for place in places:
             found = self.wanted.pop(place, None)
             if found is not None:
@@ -93,7 +93,9 @@ class FetchPlan:
     @property
     def session_id(self) -> int:
         """The id to answer with: 0 for no session, or none any more."""
-        return self.session.id if self.session is not None and self.session.wanted else 0
+        if self.session is None or (self.incremental and not self.session.wanted):
+            return 0
+        return self.session.id
 
 
 class FetchSessions:
@@ -113,7 +115,8 @@ class FetchSessions:
         """
         if epoch in (INITIAL_EPOCH, FINAL_EPOCH):
             self._sessions.pop(session_id, None)
-            session = self._open(wanted, by_id=by_id) if epoch == INITIAL_EPOCH and wanted else None
+            # One may begin without partitions; only one that has lost them all ends.
+            session = self._open(wanted, by_id=by_id) if epoch == INITIAL_EPOCH else None
             return FetchPlan(list(session.wanted.values()) if session else wanted, session, incremental=False)
         session = self._sessions.get(session_id)
         if session is None:

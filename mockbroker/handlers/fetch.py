@@ -142,5 +142,6 @@ def _respond(
             topics.append(FetchedTopic(topic=want.topic, topic_id=want.topic_id))
         topics[-1].partitions.append(partition)
     if plan.session is not None:
-        plan.session.served(gave_records)
+        # The first answer gives a session its order; in later ones who has had records goes to the end.
+        plan.session.served(gave_records if plan.incremental else [want.place for want, _ in partitions])
     return FetchResponse(session_id=plan.session_id, responses=topics, node_endpoints=reader.hints.endpoints)

@@ -17,7 +17,7 @@ from mockbroker.protocol.messages.fetch import AbortedTransaction, EpochEndOffse
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
-    from mockbroker.core.fetch_sessions import Wanted
+    from mockbroker.core.fetch_sessions import Place, Wanted
     from mockbroker.core.node import Node
     from mockbroker.core.replica import Replica
     from mockbroker.protocol.messages.fetch import FetchRequest
@@ -27,7 +27,6 @@ NO_EPOCH = -1
 
 # What this broker cannot even look for.
 NOT_KNOWN_HERE = (ErrorCode.UNKNOWN_TOPIC_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-NOT_KNOWN_ORDER: dict[int, int] = {code: place for place, code in enumerate(NOT_KNOWN_HERE, start=1)}
 
 
 @dataclass(slots=True)
@@ -44,13 +43,16 @@ class Read:
 class FetchReader:
     """The partitions of one fetch request."""
 
-    __slots__ = ("_body", "_node", "_version", "_wanted", "hints", "max_bytes")
+    __slots__ = ("_body", "_has_read", "_node", "_unknown", "_version", "_wanted", "hints", "max_bytes")
 
     def __init__(self, call: Call[FetchRequest], node: Node, wanted: list[Wanted]) -> None:
         self._node = node
         self._body = call.body
         self._version = call.version
         self._wanted = wanted
+        self._has_read = False
+        # What this broker could not even look for, when it first looked.
+        self._unknown: dict[Place, KafkaError] = {}
         self.max_bytes = min(call.body.max_bytes, node.config[settings.FETCH_MAX_BYTES])
         self.hints = LeaderHints(node)
 
@@ -58,19 +60,31 @@ class FetchReader:
         """Read every partition once."""
         read = Read()
         for want in self._wanted:
+            if want.place in self._unknown:
+                # Kafka has looked for it once, and does not again when the wait is over.
+                read.partitions.append((want, self.refused(want.index, self._unknown[want.place], [])))
+                continue
             try:
                 replica = self._replica(want)
                 partition = self._read(want, replica, read)
                 read.sources.append((want, replica))
             except KafkaError as refused:
                 partition = self._refused(want, refused)
+                if refused.code in NOT_KNOWN_HERE and not self._has_read:
+                    partition.aborted_transactions = []
+                    self._unknown[want.place] = refused
             # An unknown partition does not hasten the answer while there is another one to wait for.
             if self.is_urgent(partition) and partition.error_code not in NOT_KNOWN_HERE:
                 read.urgent = True
             read.partitions.append((want, partition))
         # Kafka puts what it could not even look for behind the rest: first ids without a topic, then names.
-        read.partitions.sort(key=lambda pair: NOT_KNOWN_ORDER.get(pair[1].error_code, 0))
+        read.partitions.sort(key=self._order)
+        self._has_read = True
         return read
+
+    def _order(self, read: tuple[Wanted, FetchedPartition]) -> int:
+        unknown = self._unknown.get(read[0].place)
+        return 0 if unknown is None else 1 + NOT_KNOWN_HERE.index(unknown.code)
 
     @staticmethod
     def is_urgent(partition: FetchedPartition) -> bool:
@@ -95,7 +109,7 @@ class FetchReader:
         )
 
     def _refused(self, want: Wanted, error: KafkaError) -> FetchedPartition:
-        partition = self.refused(want.index, error, [] if error.code in NOT_KNOWN_HERE else None)
+        partition = self.refused(want.index, error, None)
         if self._version >= 16 and error.code in (
             ErrorCode.NOT_LEADER_OR_FOLLOWER,
             ErrorCode.FENCED_LEADER_EPOCH,

@@ -139,13 +139,16 @@ def _check_watermark(call: Call[ListOffsetsRequest], replica: Replica) -> None:
 
 
 def _newest(replica: Replica) -> Record | None:
-    """The first of the records with the largest timestamp."""
+    """The first of the records with the largest timestamp; none, if only a header claims to have it.
+
+    That is so where all are below -1, which headers do not go.
+    """
     batches = replica.log.batches
     if not batches:
         return None
     newest = max(batch.max_timestamp for batch in batches)
     batch = next(batch for batch in batches if batch.max_timestamp == newest)
-    return max(iter_records(batch), key=lambda record: (record.timestamp, -record.offset), default=None)
+    return next((record for record in iter_records(batch) if record.timestamp == newest), None)
 
 
 def _first_since(replica: Replica, timestamp: int) -> Record | None:

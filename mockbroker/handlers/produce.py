@@ -29,7 +29,7 @@ from mockbroker.protocol.messages.produce import (
     RecordError,
 )
 from mockbroker.protocol.types import ZERO_UUID
-from mockbroker.records.batch import Batch, is_any_transactional, parse_produced
+from mockbroker.records.batch import Batch, begins_transactional, parse_produced
 from mockbroker.records.refused import RecordsRefused
 from mockbroker.records.validate import AppendRules, validate_produced
 
@@ -132,8 +132,8 @@ class _Producing:
         """What one batch brings upon the whole request, before anything is appended."""
         given = [(topic, part) for topic in self._body.topic_data for part in topic.partition_data]
         try:
-            # Kafka looks into every batch, until it finds one of a transaction.
-            transactional = any(is_any_transactional(part.records) for _, part in given)
+            # Kafka looks at every partition, until it finds one of a transaction.
+            transactional = any(begins_transactional(part.records) for _, part in given)
         except KafkaError as corrupt:
             return corrupt
         if transactional and self._body.transactional_id is None:

@@ -172,10 +172,17 @@ class Connection:
         return "the broker broke off"
 
     async def _take_turn(self) -> None:
-        """Let the others have theirs, once in a while."""
+        """Let the others have theirs: once in a while, and at once whoever's answer has arrived.
+
+        Else a client that is quick to ask again gets ahead of those that were answered by the same step,
+        and of two members of a group one is in the next rebalance before the other has heard of this one.
+        """
         self._turns += 1
         if self._turns >= TURNS_BETWEEN_CHECKPOINTS:
             self._turns = 0
+            await trio.lowlevel.checkpoint()
+        # Twice at most: within one round of its scheduler, trio runs tasks in any order.
+        while self._listener.shell.arrived:
             await trio.lowlevel.checkpoint()
 
     async def _answer(self, call: Call[Any]) -> str | None:
@@ -214,15 +221,26 @@ class Connection:
         if self.closed:
             ticket.abandon()
             return False
+        shell = self._listener.shell
         self.parked = ticket
-        with trio.CancelScope() as waiting:
-            ticket.when_done(lambda _: waiting.cancel())
-            await self._until_hung_up()
-        self.parked = None
+        try:
+            with trio.CancelScope() as waiting:
+                ticket.when_done(lambda _: self._wake(ticket, waiting))
+                await self._until_hung_up()
+        finally:
+            self.parked = None
+            if ticket.done:
+                shell.arrived -= 1
         if ticket.done:
             return True
         ticket.abandon()
         return False
+
+    def _wake(self, ticket: Ticket[Any], waiting: trio.CancelScope) -> None:
+        """The answer is here, and is the next thing to be sent, unless nobody waits for it any longer."""
+        if self.parked is ticket:
+            self._listener.shell.arrived += 1
+            waiting.cancel()
 
     async def _until_hung_up(self) -> None:
         """Wait until the client is gone, without taking a byte from the socket."""

@@ -23,7 +23,7 @@ log = logging.getLogger("mockbroker.server")
 class Shell:
     """The common part of a server's tasks."""
 
-    __slots__ = ("crashes", "faults", "frame_timeout_s", "met", "timekeeper", "world")
+    __slots__ = ("arrived", "crashes", "faults", "frame_timeout_s", "met", "timekeeper", "world")
 
     def __init__(self, world: World, faults: FaultHook | None, frame_timeout_s: float) -> None:
         self.world = world
@@ -33,6 +33,8 @@ class Shell:
         self.timekeeper = Timekeeper(world.clock, world.patience, self.report)
         # How many connections there have been; each one's number is its name in logs and histories.
         self.met = 0
+        # How many parked answers are here whose connections have not run since.
+        self.arrived = 0
 
     def report(self, exception: Exception, doing: str) -> None:
         """Keep a bug of ours for whoever closes the server, and say so at once."""

@@ -103,6 +103,56 @@ def test_who_takes_less_than_it_waits_for_has_enough_with_that(sim: Simulation) 
     assert asked.only.records
 
 
+def test_what_did_not_exist_when_a_wait_began_is_not_looked_for_again(sim: Simulation) -> None:
+    here = FetchTopic(topic=TOPIC, partitions=[FetchPartition(partition=0, partition_max_bytes=1_000)])
+    later = FetchTopic(topic="later", partitions=[FetchPartition(partition=0, partition_max_bytes=1_000)])
+    request = FetchRequest(max_wait_ms=60_000, min_bytes=1, max_bytes=1_000, topics=[later, here])
+    asked = sim.ask(request, to=1, version=12)
+    sim.topic("later", [[1]])
+    sim.produce(b"v")
+    found = [(t.topic, t.partitions[0].error_code) for t in asked.response.responses]
+    assert found == [(TOPIC, E.NONE), ("later", E.UNKNOWN_TOPIC_OR_PARTITION)]
+
+
+def test_what_ceases_to_exist_during_a_wait_has_no_list_of_aborted_transactions(sim: Simulation) -> None:
+    asked = sim.fetch(0, max_wait_ms=60_000, to=1)
+    sim.delete()
+    assert asked.only.error_code == E.UNKNOWN_TOPIC_OR_PARTITION
+    assert asked.only.aborted_transactions is None
+
+
+def test_a_session_may_begin_without_partitions_and_ends_when_it_has_lost_them(sim: Simulation) -> None:
+    request = FetchRequest(max_bytes=1_000, session_epoch=0)
+    session_id = sim.ask(request, to=1, version=12).response.session_id
+    assert session_id > 0
+    again = FetchRequest(max_bytes=1_000, session_id=session_id, session_epoch=1)
+    assert sim.ask(again, to=1, version=12).response.session_id == 0
+
+
+def test_the_first_answer_gives_a_session_its_order(sim: Simulation) -> None:
+    sim.produce(b"v")
+    asked = [FetchPartition(partition=index, partition_max_bytes=1_000) for index in (7, 0, 1)]
+    opening = FetchRequest(
+        max_bytes=1_000, session_epoch=0, topics=[FetchTopic(topic=TOPIC, partitions=asked)]
+    )
+    session_id = sim.ask(opening, to=1, version=12).response.session_id
+    sim.produce(b"w", index=1)
+
+    def order(epoch: int) -> list[int]:
+        going_on = FetchRequest(max_bytes=1_000, session_id=session_id, session_epoch=epoch)
+        (topic,) = sim.ask(going_on, to=1, version=12).response.responses
+        return [part.partition_index for part in topic.partitions]
+
+    assert order(1) == [0, 1, 7]  # what gave records at first was not moved, what was missing was
+    sim.produce(b"x", index=1)
+    assert order(2) == [0, 1, 7]
+
+
+def test_no_record_has_the_largest_time_if_only_a_header_claims_it(sim: Simulation) -> None:
+    sim.produce(b"v", timestamp=-5)
+    assert (sim.list_offset(-3).offset, sim.list_offset(-3).timestamp) == (-1, -1)
+
+
 def test_records_that_are_deleted_do_not_end_a_long_poll(sim: Simulation) -> None:
     sim.produce(b"v")
     asked = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000)

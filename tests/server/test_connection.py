@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from mockbroker.core.world import World
+from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.acls import DescribeAclsRequest
 from mockbroker.protocol.messages.metadata import ApiVersionsResponse
@@ -64,6 +65,29 @@ def test_a_parked_request_delays_what_is_behind_it_on_its_connection_and_nothing
         first, response = waiting.answer(fetch("orders"), 12)
         assert (first, fetched_bytes(response) > 0) == (1, True)
         assert waiting.answer(VERSIONS, 3)[0] == 2
+
+
+def test_answers_that_arrive_leave_before_anybody_is_heard_again() -> None:
+    """Who woke the others has its next request waiting in the socket, and is not served ahead of them."""
+    world = make_world()
+    make_topic(world, "orders")
+    left: list[list[bool]] = []
+    waiting: list[Client] = []
+
+    def look(call: Any, _: Any) -> None:
+        if call.api is Api.API_VERSIONS:
+            left.append([client.has_answer() for client in waiting])
+
+    with ExitStack() as clients, served(world, faults=Meddling(before=look)) as portal:
+        waiting += [clients.enter_context(Client(portal)) for _ in range(5)]
+        for client in waiting:
+            client.send(fetch("orders"), 12)
+        eventually(lambda: parked(portal) == len(waiting))
+        with Client(portal) as quick:
+            quick.socket.sendall(framed(produce("orders", b"news"), 9) + framed(VERSIONS, 3))
+            quick.answer(produce("orders", b"news"), 9)
+            quick.answer(VERSIONS, 3)
+    assert left == [[True] * len(waiting)]
 
 
 def test_an_answer_larger_than_any_socket_buffer_arrives_whole() -> None:
