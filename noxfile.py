@@ -70,6 +70,13 @@ def generated(session: nox.Session) -> None:
 
 
 @nox.session
+def suites(session: nox.Session) -> None:
+    """Run the own suites of kafka-python, librdkafka and sarama against mockbroker: half an hour and more."""
+    install(session, "test")
+    session.run("pytest", "conformance/suites", "--suites", "-rxXs", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time the hot paths; only ratios above 1.5 mean anything on a shared machine."""
     install(session, "test")
