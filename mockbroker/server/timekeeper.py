@@ -22,14 +22,16 @@ NAP_MS_MIN = 1
 class Timekeeper:
     """Real time, as two clocks know it."""
 
-    __slots__ = ("_broker", "_nap", "_patience", "_pushed_ms", "_report", "_zero_ms")
+    __slots__ = ("_broker", "_nap", "_patience", "_pushed_ms", "_report", "_zero_ns")
 
     def __init__(self, broker: Clock, patience: Clock, report: Callable[[Exception, str], None]) -> None:
         self._broker = broker
         self._patience = patience
         self._report = report
         # Monotonic time, so that a machine whose clock is set meanwhile fires no session timeouts.
-        self._zero_ms = time.time_ns() // 1_000_000 - time.monotonic_ns() // 1_000_000
+        # Read first and in nanoseconds, so that what this clock says is never before what `time` said earlier.
+        elapsed_ns = time.monotonic_ns()
+        self._zero_ns = time.time_ns() - elapsed_ns
         self._pushed_ms = 0
         self._nap: trio.CancelScope | None = None
         for clock in (broker, patience):
@@ -39,7 +41,7 @@ class Timekeeper:
 
     def real_ms(self) -> int:
         """Milliseconds since the epoch, never going back."""
-        return self._zero_ms + time.monotonic_ns() // 1_000_000
+        return (self._zero_ns + time.monotonic_ns()) // 1_000_000
 
     def tick(self) -> None:
         """Bring both clocks up to now; runs whatever timers are due."""
