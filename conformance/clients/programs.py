@@ -134,7 +134,7 @@ def _npm(folder: str) -> Program:
 def _cargo(folder: str) -> Program:
     def build(place: Path) -> None:
         # The target directory is as large as it is useless afterwards.
-        _run(["cargo", "install", "--quiet", "--locked", "--path", ".", "--root", "."], place)
+        _run(["cargo", "install", "--quiet", "--path", ".", "--root", "."], place)
         shutil.rmtree(place / "target", ignore_errors=True)
 
     return Program(folder, ("cargo",), build, lambda home: [f"{home}/bin/client"])
