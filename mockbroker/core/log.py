@@ -7,7 +7,6 @@ change, so the logs of several brokers hold the same objects.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,11 +118,6 @@ class Log:
                 break
             last += 1
         return batches[first:last]
-
-    def batches_from(self, offset: int) -> Iterator[Batch]:
-        """All batches from the one that holds `offset` to the end."""
-        for at in range(bisect_left(self._lasts, offset), len(self.batches)):
-            yield self.batches[at]
 
     def size_between(self, start: int, below: int) -> int:
         """Bytes of the batches that hold the offsets from `start` up to `below`."""

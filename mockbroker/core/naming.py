@@ -1,7 +1,7 @@
 """Which names topics may have.
 
-Kafka's rules: a topic's name is also a directory's and, with dots as underscores, a metric's.  Knows names
-and the image they would live in; does not know who asks.
+Kafka's rules: a topic's name is also a directory's and, with dots as underscores, a metric's.  Knows names and
+which of them are taken; does not know who asks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mockbroker.core.image import Image
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 # A directory name of 255 bytes, less "-" and room for the number of the partition.
@@ -70,10 +69,3 @@ def check_name(name: str, collisions: Collisions) -> None:
         fault = f"Topic '{name}' collides with existing topic: {other}"
     if fault is not None:
         raise KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, fault)
-
-
-def check_topic_name(image: Image, name: str) -> None:
-    """Raise KafkaError 17 or 36 where this image has no room for a topic of this name."""
-    check_name(name, Collisions(image.topics))
-    if name in image.topics:
-        raise KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
