@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": Command("mockbroker.serve.command", "run a cluster until it is told to stop"),
     "demo": Command("mockbroker.demo", "watch a cluster at work, with a real client"),
     "apis": Command("mockbroker.cli_apis", "list the Kafka APIs that are served, with their versions"),
+    "guide": Command("mockbroker.cli_guide", "read the manual"),
 }
 
 HELP = """\

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import trio
@@ -16,8 +16,16 @@ import trio
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
 from mockbroker.core.usage import UsageError
+from mockbroker.faults.book import FaultBook
+from mockbroker.ghosts.company import Company
+from mockbroker.handlers import HANDLERS
 from mockbroker.handles.brokers import Broker, ClockHandle
-from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
+from mockbroker.handles.client_configs import ClientConfigs
+from mockbroker.handles.faults import Faults, TrioFaults
+from mockbroker.handles.ghosts import ProducerGhost
+from mockbroker.handles.group_snapshot import coordinator_shard
+from mockbroker.handles.groups import Group, TrioGroup
+from mockbroker.handles.history import History, HistoryControls, TrioHistory
 from mockbroker.handles.partitions import leader_replica
 from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
 from mockbroker.options import ClusterOptions, duration_ms, new_seed
@@ -25,11 +33,11 @@ from mockbroker.server.bugs import BrokerBug, raise_bugs
 from mockbroker.server.portal import Portal
 from mockbroker.server.run import Server, serve
 from mockbroker.waiting import wait_in_thread, wait_in_trio
+from mockbroker.wire_log import WireLog, log_wire
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from mockbroker.core.history import History
     from mockbroker.core.world import World
     from mockbroker.handles.door import Door
     from mockbroker.options import GivenOptions
@@ -38,13 +46,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TopicT = TypeVar("TopicT", bound=TopicControls)
 GroupT = TypeVar("GroupT")
+HistoryT = TypeVar("HistoryT", bound=HistoryControls)
 
 
-class ClusterControls(Generic[TopicT, GroupT]):
+class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
     """What both front doors offer."""
 
     _topic: Callable[[Any, str], TopicT]
     _group: Callable[[Any, str], GroupT]
+    _history: Callable[[Any], HistoryT]
     world: World
     options: ClusterOptions
     seed: int
@@ -140,6 +150,39 @@ class ClusterControls(Generic[TopicT, GroupT]):
         return self.broker(self.do(find))
 
     @property
+    def config(self) -> ClientConfigs:
+        """Settings for real clients: the brokers' addresses, and timers that make tests short.
+
+        >>> cluster.config.confluent()["bootstrap.servers"] == cluster.bootstrap
+        True
+        """
+        return ClientConfigs(lambda: self.bootstrap)
+
+    @cached_property
+    def ghosts(self) -> Company:
+        """The virtual clients inside the brokers; `group(...).join_ghost()` and `ghost_producer()` add some."""
+        return Company(self.world, self.server.faults, self.server.next_ordinal)
+
+    def ghost_producer(self, *, idempotent: bool = False, client_id: str | None = None) -> ProducerGhost:
+        """A virtual producer inside the brokers: real Produce requests, and no client.
+
+        >>> cluster.ghost_producer().send("orders", b"paid", acks=1)
+        <ghost-producer-1's batch for orders-0: done>
+        """
+
+        def make() -> ProducerGhost:
+            producer = self.ghosts.producer(client_id, idempotent=idempotent)
+            producer.begin()
+            return ProducerGhost(self._door, producer)
+
+        return self.do(make)
+
+    @cached_property
+    def book(self) -> FaultBook:
+        """The rules themselves; tests hold them through `faults`."""
+        return FaultBook(self.world, HANDLERS)
+
+    @property
     def clock(self) -> ClockHandle:
         """The brokers' time: freeze, advance.
 
@@ -148,13 +191,15 @@ class ClusterControls(Generic[TopicT, GroupT]):
         return ClockHandle(self._door)
 
     @property
-    def history(self) -> History:
-        """What happened: every request and every act of the test, the newest 100,000 of them.
+    def history(self) -> HistoryT:
+        """What happened: every request with its answer, and every act of the test.
 
-        >>> cluster.history.events[0].api
-        'JoinGroup'
+        The newest 100,000 events, fewer where they hold on to more than about 64 MiB of records.
+
+        >>> cluster.history.events("JoinGroup")[0].client_id
+        'app-a'
         """
-        return self.world.history
+        return self._history(self)
 
     @property
     def bugs(self) -> list[BrokerBug]:
@@ -180,6 +225,8 @@ class ClusterControls(Generic[TopicT, GroupT]):
 
     def _reset(self) -> None:
         world = self.world
+        self.book.forget()
+        self.ghosts.dismiss()
         for node in world.nodes.values():
             if node.paused:
                 world.resume(node.id)
@@ -194,7 +241,7 @@ class ClusterControls(Generic[TopicT, GroupT]):
         # What is only kept for people goes last, for the above was still told to it.
         world.chronicle.forget()
         world.positions.forget()
-        world.history.events.clear()
+        world.history.forget()
 
     @property
     def _door(self) -> Door:
@@ -208,13 +255,16 @@ class ClusterControls(Generic[TopicT, GroupT]):
             TopicControls(self._door, name).create(partitions)
 
 
-class Cluster(ClusterControls[Topic, Group]):
+class Cluster(ClusterControls[Topic, Group, History]):
     """A Kafka cluster inside this process, for tests that are plain functions.
 
     `brokers`: how many, or their ids (3).  `topics`: names and numbers of partitions.  `config`: broker
     settings by Kafka's names.  `defaults`: "friendly" leaves out the waits that only make tests slow,
     "kafka" has them all.  `seed`: makes ids and choices the same again.  `racks`, `ports`: one for each
-    broker.  `host`: where to listen (127.0.0.1).  `wait`: the deadline of every wait ("5s").
+    broker.  `host`: where to listen (127.0.0.1).  `wait`: the deadline of every wait ("5s").  `history`:
+    whether what happens is remembered (True).  `log_wire`: write every request and answer to a file, or with
+    True to standard error (False).  `strict_faults`: whether the fixtures fail a test whose faults never
+    acted (True).
     Raises UsageError for what makes no sense.  Leaving the `with` block raises any bug of mockbroker's own
     that a request met, with that request.
 
@@ -225,21 +275,25 @@ class Cluster(ClusterControls[Topic, Group]):
 
     _topic = Topic
     _group = Group
+    _history = History
 
     def __init__(self, **options: Unpack[GivenOptions]) -> None:
         self.options = ClusterOptions.of(**options)
         self.seed = new_seed() if self.options.seed is None else self.options.seed
         self.world = self.options.new_world(self.seed)
         self._portal: Portal | None = None
+        self._wire: WireLog | None = None
 
     def start(self) -> Self:
         """Open the ports and serve.  `with` does it; without it, `close` must be called."""
         if self._portal is not None:
             raise UsageError("this cluster was started already: make another one")
-        self._portal = Portal.start(
-            partial(serve, self.world, host=self.options.host, ports=self.options.port_of)
-        )
+        self._wire = log_wire(self.world, self.options.log_wire)
+        ports, faults = self.options.port_of, self.book
         try:
+            self._portal = Portal.start(
+                partial(serve, self.world, host=self.options.host, ports=ports, faults=faults)
+            )
             self._make_topics()
         except BaseException:
             # Nobody will close a cluster that did not start.
@@ -249,8 +303,12 @@ class Cluster(ClusterControls[Topic, Group]):
 
     def close(self) -> None:
         """Stop serving, within two seconds; raises the bugs of mockbroker's own that requests met."""
-        if self._portal is not None:
-            self._portal.close()
+        try:
+            if self._portal is not None:
+                self._portal.close()
+        finally:
+            if self._wire is not None:
+                self._wire.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -280,6 +338,16 @@ class Cluster(ClusterControls[Topic, Group]):
         """Run `act` as one step of the world, in the brokers' thread."""
         return self._opened.call(act, *args)
 
+    @property
+    def faults(self) -> Faults:
+        """Rules for what is to go wrong with calls, answers, and messages between brokers.
+
+        >>> with cluster.faults.after("Produce", topic="orders", nth=1).disconnect() as lost_ack:
+        ...     lost_ack.wait_hit()
+        1
+        """
+        return Faults(self, self.book)
+
     def wait(self, condition: Condition[T], timeout: float | str | None = None) -> T:
         """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
         return wait_in_thread(self.server, self.world, self.do, condition, self._timeout_s(timeout))
@@ -288,11 +356,12 @@ class Cluster(ClusterControls[Topic, Group]):
         return f"<Cluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
 
 
-class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
+class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
     """A cluster in the trio loop of whoever opened it; see `open_cluster`."""
 
     _topic = TrioTopic
     _group = TrioGroup
+    _history = TrioHistory
 
     def __init__(self, options: ClusterOptions) -> None:
         self.options = options
@@ -320,6 +389,11 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup]):
         """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
         return await wait_in_trio(self.server, self.world, condition, self._timeout_s(timeout))
 
+    @property
+    def faults(self) -> TrioFaults:
+        """Rules for what is to go wrong; see `Cluster.faults`."""
+        return TrioFaults(self, self.book)
+
     def opened(self, server: Server) -> None:
         """The ports are open: make the topics to begin with."""
         self._server = server
@@ -340,8 +414,10 @@ async def open_cluster(**options: Unpack[GivenOptions]) -> AsyncIterator[TrioClu
     """
     cluster = TrioCluster(ClusterOptions.of(**options))
     failure: Exception | None = None
+    wire = log_wire(cluster.world, cluster.options.log_wire)
     async with trio.open_nursery() as nursery:
-        serving = partial(serve, cluster.world, host=cluster.options.host, ports=cluster.options.port_of)
+        options = cluster.options
+        serving = partial(serve, cluster.world, host=options.host, ports=options.port_of, faults=cluster.book)
         try:
             cluster.opened(await nursery.start(serving))
             yield cluster
@@ -352,4 +428,6 @@ async def open_cluster(**options: Unpack[GivenOptions]) -> AsyncIterator[TrioClu
         if failure is not None:
             raise failure
     finally:
+        if wire is not None:
+            wire.close()
         cluster.raise_bugs()

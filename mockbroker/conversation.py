@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mockbroker.core import settings
 from mockbroker.core.call import Call
+from mockbroker.core.outcomes import Altered, Refused
 from mockbroker.core.ticket import Disconnect, Reply, Ticket, then
 from mockbroker.handlers import HANDLERS
 from mockbroker.protocol.apis import Api
@@ -39,6 +40,15 @@ def _request_of(api: Api) -> type[Any]:
     return request
 
 
+def _finish(refused: Refused, call: Call[Any], response: Any) -> Any:
+    """The answer to a call that is refused, in part or as a whole, as its API does that."""
+    error, part = refused.error, refused.part
+    refuse = HANDLERS[call.api].refuse
+    if part is None:
+        return refuse(call, error)
+    return part.finish(response, error, lambda taken: refuse(taken, error))
+
+
 class FaultHook(Protocol):
     """What a test does to calls on their way.  False when there is nothing to be done, and then not asked."""
 
@@ -46,16 +56,16 @@ class FaultHook(Protocol):
         """Whether any rule is armed."""
 
     def before(self, call: Call[Any], node: Node) -> Reply[Any]:
-        """Answer instead of the handler, or None; nothing has happened yet."""
+        """What is to become of the call instead of an answer, or None; nothing has happened yet."""
 
     def after(self, call: Call[Any], node: Node, response: Any) -> Reply[Any]:
-        """Give what leaves instead of `response`; everything has happened already."""
+        """What is to become of the call, `response` if nothing else; everything has happened already."""
 
 
 class Conversation:
     """One client's talk with one broker."""
 
-    __slots__ = ("_faults", "_frames", "_incarnation", "client_id", "node", "peer")
+    __slots__ = ("_faults", "_frames", "_incarnation", "client_id", "node", "peer", "waiting")
 
     def __init__(self, node: Node, peer: Peer, faults: FaultHook | None = None) -> None:
         self.node = node
@@ -65,6 +75,8 @@ class Conversation:
         self._faults = faults
         # A connection does not outlive its broker, not even if that starts again.
         self._incarnation = node.incarnation
+        # How many requests have arrived that are not begun, because an earlier one is owed its answer.
+        self.waiting = 0
         self._frames = FrameReader(node.config[settings.SOCKET_REQUEST_MAX_BYTES])
 
     @property
@@ -109,26 +121,40 @@ class Conversation:
         self.client_id = header.client_id
         api = _APIS.get(header.api_key)
         if api is None:
-            return self._refused(header, f"API key {header.api_key}", "Kafka has no such API")
+            return self._refused(header, f"API key {header.api_key}", "Kafka has no such API", "unknown api")
         handler = HANDLERS.get(api)
         if handler is None:
-            return self._refused(header, api.title, "mockbroker does not serve this API")
+            return self._refused(header, api.title, "mockbroker does not serve this API", "unserved api")
         version = header.api_version
+        decoded = None
         if handler.serves(version):
             try:
                 body = decode(_request_of(api), version, frame, at)
+                decoded = frame, at
             except MalformedMessage as wrong:
-                return self._refused(header, api.title, f"its body cannot be read ({wrong})")
+                return self._refused(header, api.title, f"its body cannot be read ({wrong})", "unreadable")
         elif api is Api.API_VERSIONS:
             # The one request that is answered in any version: how else should a client learn the right one?
             body = _request_of(api)()
         else:
             served = f"versions {handler.min_version} to {handler.max_version} are served"
-            return self._refused(header, api.title, f"this version was never advertised, {served}")
-        return Call(api, version, header.correlation_id, header.client_id, body, self.peer)
+            why = f"this version was never advertised, {served}"
+            return self._refused(header, api.title, why, "version")
+        return Call(
+            api,
+            version,
+            header.correlation_id,
+            header.client_id,
+            body,
+            self.peer,
+            size=len(frame),
+            arrived_ms=self.node.world.patience.now,
+            frame=decoded,
+        )
 
     def exchange(self, call: Call[Any]) -> Reply[Any]:
         """Take one call to its answer.  Everything a test can interfere with happens here."""
+        self.node.world.history.arrived(self.node.id, call)
 
         def go_on(refusal: Disconnect | None) -> Reply[Any]:
             return self._interfered(call) if refusal is None else refusal
@@ -140,11 +166,12 @@ class Conversation:
         node = self.node
         if not self.alive:
             return Disconnect(f"broker {node.id} is down")
-        if not node.paused:
+        if not node.paused and not node.slow_ms:
             return None
-        waiting: Ticket[Disconnect | None] = Ticket(f"{call!r} waits: broker {node.id} is paused")
+        why = "is paused" if node.paused else f"is slow, by {node.slow_ms} ms"
+        waiting: Ticket[Disconnect | None] = Ticket(f"{call!r} waits: broker {node.id} {why}")
         # What a node puts off while it is paused it does in order when it goes on, and never after a crash.
-        node.patient_in(0, lambda: waiting.resolve(None))
+        node.patient_in(node.slow_ms, lambda: waiting.resolve(None))
         return waiting
 
     @property
@@ -154,14 +181,35 @@ class Conversation:
 
     def _interfered(self, call: Call[Any]) -> Reply[Any]:
         """The call between the faults that meet it before and after, and into the history."""
-        faults, node = self._faults, self.node
+        faults = self._faults
         if faults:
-            early = faults.before(call, node)
-            answered = then(early, lambda early: self.answer(call) if early is None else early)
-            reply = then(answered, lambda response: faults.after(call, node, response))
+            early = faults.before(call, self.node)
+            reply = then(early, lambda early: self._handled(call, early, faults))
         else:
             reply = self.answer(call)
         return then(reply, lambda response: self._recorded(call, response))
+
+    def _handled(self, call: Call[Any], early: Any, faults: FaultHook) -> Reply[Any]:
+        """The handler and what is done to its answer, unless a fault has let nothing happen."""
+        if early is None:
+            reply = self.answer(call)
+        elif isinstance(early, Refused) and early.part is not None:
+            reply = then(self.answer(early.part.rest), lambda response: _finish(early, call, response))
+        elif isinstance(early, Refused):
+            return _finish(early, call, None)
+        else:
+            return early
+        return then(reply, lambda response: self._answered(call, response, faults))
+
+    def _answered(self, call: Call[Any], response: Any, faults: FaultHook) -> Reply[Any]:
+        """What leaves, once everything has happened."""
+        if isinstance(response, Disconnect):
+            return response
+
+        def leave(outcome: Any) -> Any:
+            return _finish(outcome, call, response) if isinstance(outcome, Refused) else outcome
+
+        return then(faults.after(call, self.node, response), leave)
 
     def answer(self, call: Call[Any]) -> Reply[Any]:
         """One step of the world: the handler, then everything it set in motion."""
@@ -184,11 +232,23 @@ class Conversation:
         version = call.version
         if call.api is Api.API_VERSIONS and not HANDLERS[call.api].serves(version):
             version = 0  # the oldest form, which a client of any age can read
-        return seal(call.api, version, call.correlation_id, response)
+        altered = response if isinstance(response, Altered) else None
+        message = response if altered is None else altered.response
+        parts = seal(call.api, version, call.correlation_id, message)
+        if call.kept is not None:
+            self.node.world.history.sealed(call.kept, version, parts)
+        if altered is None or altered.damage is None:
+            return parts
+        return [altered.damage(b"".join(parts))]
 
-    def _refused(self, header: RequestHeader, title: str, why: str) -> Disconnect:
+    def _refused(self, header: RequestHeader, title: str, why: str, kind: str) -> Disconnect:
+        self._note_refusal(f"{title} v{header.api_version}: {why}", wrong=kind, api=title)
         who = f"{header.client_id or 'a client without a name'} at {self.peer}"
         return Disconnect(f"{title} v{header.api_version} from {who}: {why}; connection closed")
 
     def _not_kafka(self, wrong: MalformedMessage) -> Disconnect:
+        self._note_refusal(str(wrong), wrong="not kafka")
         return Disconnect(f"{self.client_id or 'a client'} at {self.peer} sent {wrong}; connection closed")
+
+    def _note_refusal(self, why: str, **facts: str) -> None:
+        self.node.world.history.refused(self.node.id, self.peer, self.client_id, why, **facts)

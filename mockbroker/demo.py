@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.cluster import Cluster
-from mockbroker.handles.groups import coordinator_shard
+from mockbroker.handles.group_snapshot import coordinator_shard
 from mockbroker.telling import Teller
 from mockbroker.waiting import Condition, WaitTimeout
 

@@ -6,14 +6,15 @@ expected.  Broker settings are judged by the core.
 
 from __future__ import annotations
 
-import math
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypedDict
 
+from mockbroker.core.durations import Duration as Duration  # noqa: PLC0414 - handed on, under its old name
+from mockbroker.core.durations import duration_ms as duration_ms  # noqa: PLC0414 - like Duration
 from mockbroker.core.usage import UsageError
 from mockbroker.core.world import World
 
@@ -26,31 +27,6 @@ BROKERS_MAX = 1_000
 DEFAULT_WAIT_S = 5.0
 
 PORT_MAX = 65_535
-
-Duration = str | float | int
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-def duration_ms(duration: Duration) -> int:
-    """Milliseconds of "45s", "200ms", "7d", or of a number of seconds.
-
-    >>> duration_ms("1.5s")
-    1500
-    >>> duration_ms(2)
-    2000
-    """
-    if isinstance(duration, int | float) and not isinstance(duration, bool):
-        if not 0 <= duration < math.inf:
-            raise UsageError(f"{duration!r} is no duration: give a number of seconds from 0 up")
-        return round(duration * 1_000)
-    read = _DURATION.fullmatch(duration.strip()) if isinstance(duration, str) else None
-    if read is None:
-        raise UsageError(
-            f"{duration!r} is no duration: write '45s', '200ms', '2m', '1h', '7d', or a number of seconds"
-        )
-    return round(float(read[1]) * _UNIT_MS[read[2]])
 
 
 class GivenOptions(TypedDict, total=False):
@@ -66,6 +42,9 @@ class GivenOptions(TypedDict, total=False):
     host: str
     ports: Sequence[int]
     wait: Duration
+    history: bool
+    log_wire: bool | str | Path
+    strict_faults: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +61,9 @@ class ClusterOptions:
     host: str = "127.0.0.1"
     ports: Sequence[int] = ()
     wait: Duration = DEFAULT_WAIT_S
+    history: bool = True
+    log_wire: bool | str | Path = False
+    strict_faults: bool = True
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -112,6 +94,9 @@ class ClusterOptions:
             ("config", isinstance(self.config, Mapping), "{setting: value}, by Kafka's names"),
             ("racks", not isinstance(self.racks, str), "a list with the rack of each broker"),
             ("ports", _are_ports(self.ports), f"a list with the port of each broker, 0 to {PORT_MAX}"),
+            ("history", isinstance(self.history, bool), "True, or False to keep none"),
+            ("strict_faults", isinstance(self.strict_faults, bool), "True, or False to let them be idle"),
+            ("log_wire", isinstance(self.log_wire, bool | str | Path), "True for standard error, or a file"),
         ):
             if not right:
                 raise UsageError(f"{name}={getattr(self, name)!r}: expected {expected}")
@@ -147,7 +132,7 @@ class ClusterOptions:
 
     def new_world(self, seed: int) -> World:
         """The brokers, at the time that it is now.  Raises UsageError where a setting makes no sense."""
-        return World(
+        world = World(
             brokers=self.node_ids,
             racks=dict(zip(self.node_ids, self.racks, strict=False)),
             config=self.config,
@@ -155,6 +140,8 @@ class ClusterOptions:
             random=random.Random(seed),
             now_ms=time.time_ns() // 1_000_000,
         )
+        world.history.keeps = self.history
+        return world
 
 
 def new_seed() -> int:

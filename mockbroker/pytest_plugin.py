@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from mockbroker.cluster import Cluster
+    from mockbroker.timeline.evidence import Evidence
 
 MARKER = (
     "mockbroker(brokers=3, topics={}, config={}, defaults='friendly', seed=None, racks=(), wait='5s', ...): "
@@ -24,14 +26,22 @@ MARKER = (
 _OPTIONS = {
     "seed": "Make ids and choices of every cluster the same again (an integer; a new one each run).",
     "wait": "The deadline of every wait: '5s', '500ms' or a number of seconds ('5s').",
+    "timeline": "When to show what the brokers saw: on-failure, always (see -rP) or never (on-failure).",
+    "artifacts": "Where a failed test's whole history is written to, as .html and .jsonl ('.mockbroker').",
 }
+_WIRE = "Write every request and answer, decoded, to a file, or to standard error if none is named."
+_TIMELINE = ("on-failure", "always", "never")
+ARTIFACTS = ".mockbroker"
 
 _clusters = pytest.StashKey[list["Cluster"]]()
 _shared = pytest.StashKey["Cluster"]()
 _run_seed = pytest.StashKey[int]()
+_leaked = pytest.StashKey[list[str]]()
+_failed = pytest.StashKey[bool]()
+# How things stood with the shared cluster before it was wiped, for a report that is made later.
+_wiped = pytest.StashKey["Evidence"]()
 
-# Enough to see how a test went wrong; the whole history is on the cluster.
-EVENTS_SHOWN = 40
+LEAKS_TITLE = "mockbroker: clients that were not closed"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,11 +50,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, told in _OPTIONS.items():
         group.addoption(f"--mockbroker-{name}", default=None, help=told)
         parser.addini(f"mockbroker_{name}", told, default=None)
+    group.addoption("--mockbroker-log-wire", nargs="?", const="-", default=None, metavar="FILE", help=_WIRE)
+    parser.addini("mockbroker_log_wire", _WIRE, default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and refuse at once what makes no sense."""
     config.addinivalue_line("markers", MARKER)
+    shown = _setting(config, "timeline")
+    if shown not in (None, *_TIMELINE):
+        raise pytest.UsageError(f"--mockbroker-timeline wants one of {', '.join(_TIMELINE)}, got {shown!r}")
+    wire = config.getoption("--mockbroker-log-wire")
+    if wire and ("::" in wire or wire.endswith(".py") or Path(wire).is_dir()):
+        raise pytest.UsageError(
+            f"--mockbroker-log-wire {wire}: this looks like tests and not like a file to write; "
+            "name the file with '=', or put the flag last"
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -59,7 +80,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def _setting(config: pytest.Config, name: str) -> str | None:
-    given: str | None = config.getoption(f"--mockbroker-{name}")
+    given: str | None = config.getoption(f"--mockbroker-{name.replace('_', '-')}")
     named = os.environ.get(f"MOCKBROKER_{name.upper()}")
     return given or named or config.getini(f"mockbroker_{name}") or None
 
@@ -81,6 +102,11 @@ def _settings(config: pytest.Config, *overrides: dict[str, Any]) -> dict[str, An
     wait = _setting(config, "wait")
     if wait is not None:
         settings["wait"] = float(wait) if wait.replace(".", "", 1).isdigit() else wait
+    wire = _setting(config, "log_wire")
+    if wire is not None:
+        from mockbroker.wire_target import wire_target
+
+        settings["log_wire"] = wire_target(wire)
     for override in overrides:
         settings.update(override)
     return settings
@@ -117,6 +143,9 @@ def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cl
             return cluster
 
         yield make
+        _note_leaks(node, made)
+        unfired = _unfired(node, made)
+    _fail_for(unfired)
 
 
 @pytest.fixture
@@ -165,8 +194,14 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Leave the shared cluster as the next test wants to find it, its bugs with the test that met them."""
     shared = item.config.stash.get(_shared, None)
     if shared is not None and shared in _used(item):
+        from mockbroker.failure_report import evidence_of
+
+        unfired = _unfired(item, [shared])
+        if unfired:
+            item.stash[_wiped] = evidence_of(shared)
         shared.reset()
         shared.raise_bugs()
+        _fail_for(unfired)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -176,9 +211,73 @@ def pytest_runtest_makereport(
     """Show with a failure what the brokers saw, and what went wrong with them while they saw it."""
     report = yield
     if report.failed:
-        for cluster in _used(item):
-            events = list(cluster.history.events)[-EVENTS_SHOWN:]
-            lines = [f"{cluster!r} at {call.when}", *(event.line() for event in events)]
-            lines += [str(bug) for bug in cluster.bugs]
-            report.sections.append(("mockbroker", "\n".join(lines)))
+        item.stash[_failed] = True
+    shown = _setting(item.config, "timeline") or "on-failure"
+    if report.failed or (shown == "always" and call.when == "call"):
+        _tell(item, report, printed=shown != "never")
+    if call.when == "teardown" and (leaks := item.stash.get(_leaked, None)):
+        report.sections.append((LEAKS_TITLE, "\n".join(leaks)))
     return report
+
+
+def _tell(item: pytest.Item, report: pytest.TestReport, *, printed: bool) -> None:
+    """Put a section into the report for each cluster, and its whole history into files."""
+    from mockbroker.failure_report import evidence_of, file_stem, report_of, title_of, write_artifacts
+
+    folder = item.config.rootpath / (_setting(item.config, "artifacts") or ARTIFACTS)
+    for number, cluster in enumerate(_used(item)):
+        wiped = item.stash.get(_wiped, None) if cluster is item.config.stash.get(_shared, None) else None
+        evidence: Evidence = wiped or evidence_of(cluster)
+        title = title_of(cluster)
+        try:
+            page = write_artifacts(
+                evidence, folder, file_stem(item.nodeid, number), f"{item.nodeid}: {title}"
+            )
+            full_log = os.path.relpath(page, item.config.rootpath)
+        except OSError as failed:
+            full_log = f"could not be written ({failed})"
+        if printed:
+            report.sections.append((title, report_of(evidence, full_log)))
+
+
+def _unfired(node: pytest.Item, clusters: list[Cluster]) -> list[str]:
+    """The faults that never acted; of a test that has failed they are told in its report."""
+    from mockbroker.failure_report import unfired_of
+
+    return [] if node.stash.get(_failed, False) else [told for one in clusters for told in unfired_of(one)]
+
+
+def _fail_for(unfired: list[str]) -> None:
+    """A test whose faults never acted has not shown what it is about."""
+    if unfired:
+        told = "\n".join(f"  {line}" for line in unfired)
+        pytest.fail(
+            f"a fault that this test has armed never acted, so nothing was shown by it:\n{told}\n"
+            "(optional=True lets one be idle, strict_faults=False all of a cluster)",
+            pytrace=False,
+        )
+
+
+def _note_leaks(node: pytest.Item, clusters: list[Cluster]) -> None:
+    """Whoever is still connected when everything that used the cluster is over was forgotten."""
+    from mockbroker.failure_report import leaks_of
+
+    leaks = [line for cluster in clusters if cluster.is_open for line in leaks_of(cluster)]
+    if leaks:
+        node.stash[_leaked] = leaks
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the tests that left clients behind; they slow the next ones down, and a run's end."""
+    told = [
+        f"{report.nodeid}: {line}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for title, text in getattr(report, "sections", ())
+        if title == LEAKS_TITLE
+        for line in text.splitlines()
+    ]
+    if told:
+        terminalreporter.section(LEAKS_TITLE, sep="-")
+        for line in told:
+            terminalreporter.line(line)

@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
+from mockbroker.handles.evidence import gather, opened
+from mockbroker.timeline.diagnoses import diagnose
+from mockbroker.timeline.reading import clean
+from mockbroker.timeline.report import diagnosis_lines, timeline_lines
+from mockbroker.timeline.rows import EVENTS_READ_MAX
+
 if TYPE_CHECKING:
     from mockbroker.core.world import World
     from mockbroker.server.run import Server
 
 T = TypeVar("T")
 
-# How much of the history a failed wait tells; more is for the history itself.
-EVENTS_TOLD = 12
+# How much of the timeline a failed wait tells; more is in the report of the test, and in the history itself.
+ROWS_TOLD = 12
 
 
 class WaitTimeout(AssertionError):
@@ -94,13 +100,14 @@ def wait_in_thread(
     """Wait in a plain thread; `call` runs a function in the server's thread."""
     arrived = threading.Event()
     lookout = Lookout(world, condition, arrived.set)
+    since_us = world.history.stopwatch()
     call(lookout.begin)
     report: list[str] = []
 
     def give_up() -> None:
         lookout.end()
         if not arrived.is_set():
-            report.append(told(server, world, condition, timeout_s))
+            report.append(told(server, world, condition, timeout_s, since_us))
 
     try:
         arrived.wait(timeout_s)
@@ -117,6 +124,7 @@ async def wait_in_trio(server: Server, world: World, condition: Condition[T], ti
     """Wait in the server's own trio loop."""
     arrived = trio.Event()
     lookout = Lookout(world, condition, arrived.set)
+    since_us = world.history.stopwatch()
     lookout.begin()
     try:
         with trio.move_on_after(timeout_s):
@@ -124,25 +132,35 @@ async def wait_in_trio(server: Server, world: World, condition: Condition[T], ti
     finally:
         lookout.end()
     if not arrived.is_set():
-        raise WaitTimeout(told(server, world, condition, timeout_s))
+        raise WaitTimeout(told(server, world, condition, timeout_s, since_us))
     return lookout.result()
 
 
-def told(server: Server, world: World, condition: Condition[T], timeout_s: float) -> str:
-    """Who waits for what: the report of a wait that failed."""
-    lines = [f"waited {timeout_s:g} s for {condition.wanted}; instead: {condition.now()}"]
-    down = [
-        f"broker {node.id} is {'paused' if node.up else 'down'}"
-        for node in world.nodes.values()
-        if node.paused or not node.up
+def told(
+    server: Server, world: World, condition: Condition[T], timeout_s: float, since_us: int | None = None
+) -> str:
+    """Who waits for what, and what is probably the matter: the report of a wait that failed.
+
+    It goes into the history, too: where the test stood still is part of the story.
+    """
+    now = condition.now()
+    evidence = opened(gather(world, server), EVENTS_READ_MAX)
+    begun_us = evidence.now_us if since_us is None else since_us
+    found = diagnose(evidence)
+    world.history.waited(
+        f"waited {timeout_s:g} s in vain for {condition.wanted}",
+        seconds=timeout_s,
+        since_us=begun_us,
+        parked=evidence.parked,
+        diagnoses=found,
+    )
+    lines = [f"waited {timeout_s:g} s for {condition.wanted}; instead: {now}"]
+    lines += list(evidence.troubles)
+    lines.append("parked requests:" if evidence.parked else "no request is parked")
+    lines += [
+        f"  {clean(one.client_id) or 'a client'} at {one.peer}: {clean(one.why, 400)}"
+        for one in evidence.parked
     ]
-    lines += down
-    # Whatever a test waits for, it does not come where the request for it was not answered.
-    lines += [f"mockbroker has a bug: {bug}" for bug in server.crashes]
-    parked = [line for connection in server.connections if (line := connection.waits_for())]
-    lines.append("parked requests:" if parked else "no request is parked")
-    lines += [f"  {line}" for line in parked]
-    recent = list(world.history.events)[-EVENTS_TOLD:]
-    lines.append("the last events:" if recent else "no client has asked for anything yet")
-    lines += [f"  {event.line()}" for event in recent]
+    lines += diagnosis_lines(found)
+    lines += timeline_lines(evidence, found, ROWS_TOLD)
     return "\n".join(lines)

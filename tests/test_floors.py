@@ -26,8 +26,10 @@ FLOORS = {
     "handlers": 3,
     "faults": 3,
     "conversation": 4,
+    "ghosts": 4,
     "ledger": 4,
     "checkers": 4,
+    "timeline": 4,
     "web": 4,
     "server": 5,
 }

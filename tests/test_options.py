@@ -123,6 +123,9 @@ def test_type_checkers_and_the_checked_options_know_the_same_arguments() -> None
         ({"ports": 9092}, "ports=9092: expected a list with the port of each broker, 0 to 65535"),
         ({"ports": [1, 2, 65_536]}, "expected a list with the port of each broker, 0 to 65535"),
         ({"wait": "soon"}, "'soon' is no duration"),
+        ({"history": 0}, "history=0: expected True, or False to keep none"),
+        ({"strict_faults": None}, "strict_faults=None: expected True, or False to let them be idle"),
+        ({"log_wire": 1}, "log_wire=1: expected True for standard error, or a file"),
         (
             {"broker": 3, "topcis": {}},
             "no cluster option 'broker', 'topcis': there are brokers, topics, version, seed, config, defaults",

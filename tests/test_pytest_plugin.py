@@ -6,28 +6,20 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mockbroker import Cluster
+from tests.plugin import Run, runner
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Run pytest on a test file, in this process."""
-    for name in ("MOCKBROKER_SEED", "MOCKBROKER_WAIT"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(source: str, *arguments: str) -> pytest.RunResult:
-        pytester.makepyfile(source)
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-
-    return run
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return runner(pytester, monkeypatch)
 
 
-def test_each_test_has_a_cluster_of_its_own(run: Callable[..., pytest.RunResult]) -> None:
+def test_each_test_has_a_cluster_of_its_own(run: Run) -> None:
     run("""
         seen = []
 
@@ -43,7 +35,7 @@ def test_each_test_has_a_cluster_of_its_own(run: Callable[..., pytest.RunResult]
 
 
 def test_the_marker_takes_the_arguments_of_a_cluster_and_the_nearest_one_wins(
-    run: Callable[..., pytest.RunResult],
+    run: Run,
 ) -> None:
     run(
         """
@@ -69,7 +61,7 @@ def test_the_marker_takes_the_arguments_of_a_cluster_and_the_nearest_one_wins(
     ).assert_outcomes(passed=3)
 
 
-def test_a_marker_that_makes_no_sense_is_an_error_in_a_sentence(run: Callable[..., pytest.RunResult]) -> None:
+def test_a_marker_that_makes_no_sense_is_an_error_in_a_sentence(run: Run) -> None:
     result = run("""
         import pytest
 
@@ -90,7 +82,7 @@ def test_a_marker_that_makes_no_sense_is_an_error_in_a_sentence(run: Callable[..
     )
 
 
-def test_a_test_may_make_more_clusters(run: Callable[..., pytest.RunResult]) -> None:
+def test_a_test_may_make_more_clusters(run: Run) -> None:
     run("""
         import pytest
 
@@ -117,7 +109,7 @@ SHOWS = """
 
 
 def test_what_is_given_nearest_wins(
-    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shown(*arguments: str) -> list[str]:
         lines = run(SHOWS, "-s", "-q", *arguments).outlines
@@ -134,7 +126,7 @@ def test_what_is_given_nearest_wins(
     assert "marker: 2 '2s'" in shown("--mockbroker-seed=3", "--mockbroker-wait=0.3")
 
 
-def test_the_seed_is_printed_and_used(run: Callable[..., pytest.RunResult]) -> None:
+def test_the_seed_is_printed_and_used(run: Run) -> None:
     result = run(
         """
         def test_seed(mockbroker):
@@ -146,13 +138,13 @@ def test_the_seed_is_printed_and_used(run: Callable[..., pytest.RunResult]) -> N
     result.stdout.fnmatch_lines(["mockbroker: seed 1234"])
 
 
-def test_a_seed_that_is_no_number_ends_the_run(run: Callable[..., pytest.RunResult]) -> None:
+def test_a_seed_that_is_no_number_ends_the_run(run: Run) -> None:
     result = run("def test(): pass", "--mockbroker-seed=lucky")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --mockbroker-seed wants an integer, got 'lucky'"])
 
 
-def test_the_deadline_of_waits_may_be_set_for_a_run(run: Callable[..., pytest.RunResult]) -> None:
+def test_the_deadline_of_waits_may_be_set_for_a_run(run: Run) -> None:
     result = run(
         """
         def test_wait(mockbroker):
@@ -167,7 +159,7 @@ def test_the_deadline_of_waits_may_be_set_for_a_run(run: Callable[..., pytest.Ru
 
 
 def test_a_shared_cluster_is_wiped_between_tests_and_keeps_its_ports(
-    run: Callable[..., pytest.RunResult],
+    run: Run,
 ) -> None:
     run("""
         seen = []
@@ -187,7 +179,7 @@ def test_a_shared_cluster_is_wiped_between_tests_and_keeps_its_ports(
     """).assert_outcomes(passed=3)
 
 
-def test_a_failure_shows_what_the_brokers_saw(run: Callable[..., pytest.RunResult]) -> None:
+def test_a_failure_shows_what_the_brokers_saw(run: Run) -> None:
     result = run(
         """
         def test_own(mockbroker):
@@ -203,20 +195,17 @@ def test_a_failure_shows_what_the_brokers_saw(run: Callable[..., pytest.RunResul
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "*- mockbroker -*",
-            "<Cluster of 3 brokers, seed 7> at call",
-            "* broker 2: crash",
-            "*- mockbroker -*",
-            "<Cluster of 3 brokers, seed 7> at call",
-            "* broker 3: crash",
+            "*- mockbroker timeline (kafka 4.4, seed 7, 3 brokers) -*",
+            "    t+ms who       what",
+            "* test      broker 2: crash",
+            "*- mockbroker timeline (kafka 4.4, seed 7, 3 brokers) -*",
+            "* test      broker 3: crash",
         ]
     )
 
 
 @pytest.mark.parametrize("fixture", ["mockbroker", "mockbroker_session"])
-def test_a_bug_of_ours_is_the_failure_of_the_test_that_met_it(
-    run: Callable[..., pytest.RunResult], fixture: str
-) -> None:
+def test_a_bug_of_ours_is_the_failure_of_the_test_that_met_it(run: Run, fixture: str) -> None:
     result = run(f"""
         from tests.bugs import break_api_versions, meet_the_bug
 
@@ -239,7 +228,7 @@ def test_a_bug_of_ours_is_the_failure_of_the_test_that_met_it(
 
 @pytest.mark.parametrize("fixture", ["mockbroker", "mockbroker_session"])
 def test_a_test_that_fails_for_a_bug_of_ours_shows_both_and_the_next_one_is_not_blamed(
-    run: Callable[..., pytest.RunResult], fixture: str
+    run: Run, fixture: str
 ) -> None:
     result = run(f"""
         from tests.bugs import break_api_versions, meet_the_bug
@@ -258,13 +247,13 @@ def test_a_test_that_fails_for_a_bug_of_ours_shows_both_and_the_next_one_is_not_
             "*ERROR at teardown of test_unlucky*",
             "*BrokerBug: this is a bug in mockbroker*",
             "E*assert 'the app' == 'works'",
-            "*- mockbroker -*",
-            "this is a bug in mockbroker, please report it: ZeroDivisionError: an invariant does not hold",
+            "*- mockbroker timeline *",
+            " trouble: mockbroker has a bug: this is a bug in mockbroker, please report it: ZeroDivisionError*",
         ]
     )
 
 
-def test_an_example_of_hypothesis_has_a_cluster_of_its_own(run: Callable[..., pytest.RunResult]) -> None:
+def test_an_example_of_hypothesis_has_a_cluster_of_its_own(run: Run) -> None:
     run("""
         from hypothesis import given, settings, strategies as st, HealthCheck
 

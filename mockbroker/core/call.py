@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from mockbroker.core.history import Event
     from mockbroker.protocol.apis import Api
+    from mockbroker.protocol.types import BytesLike
 
 B = TypeVar("B")
 
@@ -36,10 +38,23 @@ class Peer:
 class Call(Generic[B]):
     """One request on its way to an answer."""
 
-    __slots__ = ("api", "body", "client_id", "correlation_id", "peer", "version")
+    __slots__ = (
+        "api", "arrived_ms", "body", "client_id", "correlation_id", "frame", "kept", "peer", "size", "touched",
+        "version",
+    )  # fmt: skip
 
     def __init__(
-        self, api: Api, version: int, correlation_id: int, client_id: str, body: B, peer: Peer
+        self,
+        api: Api,
+        version: int,
+        correlation_id: int,
+        client_id: str,
+        body: B,
+        peer: Peer,
+        *,
+        size: int = 0,
+        arrived_ms: int = 0,
+        frame: tuple[BytesLike, int] | None = None,
     ) -> None:
         self.api = api
         self.version = version
@@ -47,6 +62,28 @@ class Call(Generic[B]):
         self.client_id = client_id
         self.body = body
         self.peer = peer
+        # The bytes that it came in, and when that was, by the clients' time.
+        self.size = size
+        self.arrived_ms = arrived_ms
+        # The bytes that `body` was decoded from, and where it begins in them, if it was.
+        self.frame = frame
+        # Where the history keeps it, once it is over.
+        self.kept: Event | None = None
+        # The names of the rules that acted on it.
+        self.touched: tuple[str, ...] = ()
+
+    def with_body(self, body: B) -> Call[B]:
+        """The same call, asking something else."""
+        return Call(
+            self.api,
+            self.version,
+            self.correlation_id,
+            self.client_id,
+            body,
+            self.peer,
+            size=self.size,
+            arrived_ms=self.arrived_ms,
+        )
 
     def __repr__(self) -> str:
         return f"{self.api.title} v{self.version} #{self.correlation_id} from {self.client_id or '?'} at {self.peer}"

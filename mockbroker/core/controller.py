@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MIN_IN_SYNC = "min.insync.replicas"
 
+# After so long a broker asks the quorum again that got no answer (controller.quorum.retry.backoff.ms).
+TELL_BACKOFF_MS = 20
+
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 
 
@@ -50,6 +53,8 @@ class Controller:
         self.image = image
         self._first_configs = image.configs
         self._balancing: Timer | None = None
+        # Brokers that will be told again what they did not hear.
+        self._telling: set[int] = set()
         world.links.attach(CONTROLLER, self)
 
     # -- publishing -------------------------------------------------------------------------------
@@ -65,6 +70,20 @@ class Controller:
     def tell(self, broker: int) -> None:
         """Send a broker everything, for it may have missed something."""
         self._world.links.send(MetadataUpdate(broker, self.image, None, ()))
+
+    def lost(self, message: Message) -> None:
+        """A broker was not told: tell it everything after a while, if it has not heard by then."""
+        if not isinstance(message, MetadataUpdate) or message.target in self._telling:
+            return
+        broker = message.target
+        self._telling.add(broker)
+
+        def tell_again() -> None:
+            self._telling.discard(broker)
+            if self._world.nodes[broker].image.version < self.image.version:
+                self.tell(broker)
+
+        self._world.clock.call_in(TELL_BACKOFF_MS, tell_again)
 
     def _change_partitions(
         self,

@@ -128,6 +128,20 @@ class FetchSessions:
         self._update(session, wanted, forgotten)
         return FetchPlan(list(session.wanted.values()), session, incremental=True)
 
+    def standing(self, session_id: int, epoch: int) -> list[Wanted]:
+        """What a session has, if a fetch with this epoch would be the next of it; nothing else knows of it."""
+        session = self._sessions.get(session_id)
+        if session is None or session.epoch != epoch or epoch in (INITIAL_EPOCH, FINAL_EPOCH):
+            return []
+        return list(session.wanted.values())
+
+    def told_otherwise(self, session_id: int, places: Iterable[Place]) -> None:
+        """A client heard an error of these places instead of what was read: next time everything is news."""
+        session = self._sessions.get(session_id)
+        for place in places:
+            if session is not None and (want := session.wanted.get(place)) is not None:
+                want.told_high_watermark = -1
+
     def _update(self, session: FetchSession, wanted: list[Wanted], forgotten: list[Place]) -> None:
         for place in forgotten:
             session.wanted.pop(place, None)

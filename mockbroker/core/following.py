@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
 
 
+# replica.fetch.backoff.ms: how long a follower waits after a fetch that came to nothing.
+FETCH_BACKOFF_MS = 1_000
+
+
 class Following:
     """One term of following one leader."""
 
@@ -51,6 +55,15 @@ class Following:
         else:
             self._append(response)
         self.fetch()
+
+    def lost(self, asked: FollowerFetch) -> None:
+        """A fetch, or what the leader sent for it, did not arrive: fetch again after a while."""
+        if asked is self._asked:
+            self._replica.broker.call_in(FETCH_BACKOFF_MS, lambda: self._fetch_again(asked))
+
+    def _fetch_again(self, asked: FollowerFetch) -> None:
+        if asked is self._asked and self._replica.following is self:
+            self.fetch()
 
     def _append(self, response: FollowerFetchResponse) -> None:
         replica = self._replica

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # replica.fetch.response.max.bytes: what one answer to a follower carries at most.
 FOLLOWER_FETCH_BYTES = 10 * 1024 * 1024
 
+# After so long a leader asks the controller again, if it was not heard (as Kafka's AlterPartitionManager does).
+ALTER_PARTITION_BACKOFF_MS = 50
+
 UNKNOWN_END = -1
 
 
@@ -273,6 +276,16 @@ class Leadership:
                 isr=isr,
             )
         )
+
+    def lost(self, asked: AlterPartition) -> None:
+        """What was asked, or the answer to it, did not arrive: ask again after a while."""
+
+        def ask_again() -> None:
+            if not self._closed and self._pending is asked.isr:
+                self._ask(asked.isr)
+
+        if self._pending is asked.isr:
+            self._replica.broker.call_in(ALTER_PARTITION_BACKOFF_MS, ask_again)
 
     def receive_verdict(self, response: AlterPartitionResponse) -> None:
         """The controller has decided about the change asked for."""

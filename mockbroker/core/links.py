@@ -45,6 +45,9 @@ class Receiver(Protocol):
     def receive(self, message: Message) -> None:
         """Act on one message."""
 
+    def lost(self, message: Message) -> None:
+        """A message from or to this end did not arrive: if it must not be missed, see to it."""
+
 
 class Road:
     """One direction between two ends that somebody has meddled with."""
@@ -82,6 +85,16 @@ class Links:
         """Put a message on its road.  On a cut road it is lost, as with a broken connection."""
         if self.between is None or self.between(message):
             self.redeliver(message)
+
+    def lose(self, message: Message) -> None:
+        """A rule has taken a message away.  Both ends see a broken connection, and who has to asks again."""
+        for end in {message.source: None, message.target: None}:
+            self._receivers[end].lost(message)
+
+    def breaks(self, source: int, target: int) -> int:
+        """How often the road has been cut: what was sent before the last time does not arrive any more."""
+        road = self._roads.get((source, target))
+        return 0 if road is None else road.breaks
 
     def redeliver(self, message: Message) -> None:
         """Let a message travel that a rule had held back; the rule does not see it again."""

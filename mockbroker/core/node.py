@@ -15,6 +15,7 @@ from mockbroker.core.groups.shard import GroupShard
 from mockbroker.core.image import Image, PartitionImage, TopicImage
 from mockbroker.core.links import CONTROLLER, Message
 from mockbroker.core.messages import (
+    AlterPartition,
     AlterPartitionResponse,
     BrokerHeartbeat,
     BrokerRegistration,
@@ -43,6 +44,9 @@ T = TypeVar("T")
 # How long a leader keeps a follower's fetch that finds nothing (Kafka's replica.fetch.wait.max.ms).
 REPLICA_FETCH_WAIT_MAX_MS = 500
 
+# broker.heartbeat.interval.ms: when a broker makes itself heard again that was not.
+HEARTBEAT_INTERVAL_MS = 2_000
+
 
 class Node:
     """One broker."""
@@ -61,6 +65,9 @@ class Node:
         self.up = True
         self.paused = False
         self._paused_since_ms = 0
+        # How far its own clock is from the brokers' time, and how long it makes each client wait.
+        self.skew_ms = 0
+        self.slow_ms = 0
         # Grows with every crash, so that what an earlier life had planned does not happen in this one.
         self.incarnation = 0
         # Told by the doors: the shell closes sockets on a crash, opens them on a restart, and so on.
@@ -98,6 +105,18 @@ class Node:
 
         timer = clock.call_in(delay_ms, act)
         return timer
+
+    @property
+    def wall_ms(self) -> int:
+        """What its own clock shows: the time that it writes into logs, and by which it finds records too old."""
+        return self.clock.now + self.skew_ms
+
+    def skew(self, by_ms: int) -> None:
+        """Let its own clock be off; what that makes too old is found at the next check."""
+        self.skew_ms = by_ms
+        if self._retention_check is not None:
+            self._retention_check.cancel()
+            self._check_retention_at(0)
 
     # -- what others ask of this broker -----------------------------------------------------------
 
@@ -183,13 +202,13 @@ class Node:
     def _check_retention_at(self, earliest_ms: int) -> None:
         """Look again at the first check that is not before `earliest_ms`; checks come at fixed intervals."""
         interval_ms = self.config[settings.LOG_RETENTION_CHECK_INTERVAL_MS]
-        wait_ms = max(earliest_ms - self.clock.now, 1)
+        wait_ms = max(earliest_ms - self.wall_ms, 1)
         self._retention_check = self.call_in(-(-wait_ms // interval_ms) * interval_ms, self._apply_retention)
 
     def _apply_retention(self) -> None:
         self._retention_check = None
         for replica in self.replicas.values():
-            start = start_by_retention(replica, self.clock.now)
+            start = start_by_retention(replica, self.wall_ms)
             if start > replica.log.start:
                 replica.advance_start(start)
         earliest_ms = min(map(next_look_ms, self.replicas.values()), default=NEVER_MS)
@@ -234,6 +253,23 @@ class Node:
         else:
             assert isinstance(message, LoadCoordinator), f"{message!r} is not for a broker"
             self._load(message)
+
+    def lost(self, message: Message) -> None:
+        """A message of this broker's, or its answer, got lost: it asks again, as after a broken connection."""
+        if isinstance(message, FollowerFetchResponse | AlterPartitionResponse):
+            message = message.asked
+        if message.source != self.id:
+            return
+        if isinstance(message, FollowerFetch):
+            replica = self.replicas.get((message.topic, message.index))
+            if replica is not None and replica.following is not None:
+                replica.following.lost(message)
+        elif isinstance(message, AlterPartition):
+            replica = self.replicas.get((message.topic, message.index))
+            if replica is not None and replica.leadership is not None:
+                replica.leadership.lost(message)
+        elif isinstance(message, BrokerHeartbeat | BrokerRegistration):
+            self.call_in(HEARTBEAT_INTERVAL_MS, self.heartbeat)
 
     def _receive_fetch(self, fetch: FollowerFetch) -> None:
         replica = self.replicas.get((fetch.topic, fetch.index))

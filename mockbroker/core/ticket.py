@@ -8,7 +8,7 @@ the shell decides how to wait, the simulation just looks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -17,13 +17,15 @@ U = TypeVar("U")
 class Disconnect:
     """An outcome that says: close this connection instead of answering.
 
-    `reason` is for the log and the history; nothing of it reaches the client.
+    `reason` is for the log and the history; nothing of it reaches the client.  With `reset` the client sees a
+    connection that broke, and not one that ended.
     """
 
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "reset")
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, reset: bool = False) -> None:
         self.reason = reason
+        self.reset = reset
 
     def __repr__(self) -> str:
         return f"Disconnect({self.reason!r})"
@@ -32,7 +34,7 @@ class Disconnect:
 class Ticket(Generic[T]):
     """A promise of one outcome, resolved exactly once, inside some later step of the world."""
 
-    __slots__ = ("_done", "_listeners", "_outcome", "_why", "abandoned")
+    __slots__ = ("_done", "_listeners", "_outcome", "_why", "abandoned", "follows")
 
     def __init__(self, why: str | Callable[[], str]) -> None:
         self._why = why
@@ -40,6 +42,8 @@ class Ticket(Generic[T]):
         self._outcome: T
         self._listeners: list[Callable[[T], None]] = []
         self.abandoned = False
+        # The ticket whose outcome this one waits for, where it is not resolved by whoever made it.
+        self.follows: Ticket[Any] | None = None
 
     @property
     def done(self) -> bool:
@@ -76,6 +80,8 @@ class Ticket(Generic[T]):
     def abandon(self) -> None:
         """The asker is gone.  What was asked still happens; only nobody will read the answer."""
         self.abandoned = True
+        if self.follows is not None:
+            self.follows.abandon()
 
     def __repr__(self) -> str:
         return f"<Ticket {'done' if self._done else 'waiting'}: {self.why}>"
@@ -90,11 +96,16 @@ def then(reply: Reply[T], follow: Callable[[T], Reply[U]]) -> Reply[U]:
         return follow(reply)
     if reply.done:
         return follow(reply.result)
-    later: Ticket[U] = Ticket(lambda: reply.why)
+    later: Ticket[U] = Ticket(lambda: reply.why if later.follows is None else later.follows.why)
+    later.follows = reply
 
     def arrived(outcome: T) -> None:
         following = follow(outcome)
+        later.follows = None
         if isinstance(following, Ticket):
+            later.follows = following
+            if later.abandoned:
+                following.abandon()
             following.when_done(later.resolve)
         else:
             later.resolve(following)

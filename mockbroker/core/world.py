@@ -22,6 +22,7 @@ from mockbroker.core.links import CONTROLLER, Links
 from mockbroker.core.node import Node
 from mockbroker.core.positions import Positions
 from mockbroker.core.topic_configs import TopicConfig, resolve
+from mockbroker.protocol.errors import KafkaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,11 +61,15 @@ class World:
         self.patience = Clock(now_ms, self.settle)
         self.links = Links(self.clock)
         self.history = History(self.clock)
+        self.history.look = self.settle
+        self.history.standing = self._standing
         self.positions = Positions()
         self.attendance = Attendance()
         self.chronicle = Chronicle()
         # Conditions that someone waits for; looked at after every step.
         self.lookouts: list[Callable[[], None]] = []
+        # Clients that live in here: asked when a step is quiet whether they act upon it, and then it goes on.
+        self.residents: list[Callable[[], bool]] = []
         self._soon: deque[Callable[[], None]] = deque()
         self._when_settled: deque[Callable[[], None]] = deque()
         self._settling = False
@@ -113,7 +118,7 @@ class World:
                     self._soon.popleft()()
                 elif self._when_settled:
                     self._when_settled.popleft()()
-                else:
+                elif not any(tuple(act() for act in self.residents)):
                     break
             else:
                 raise AssertionError(f"no end after {SETTLE_ROUNDS_MAX} rounds of one step")
@@ -133,6 +138,17 @@ class World:
     def image_changed(self, image: Image) -> None:
         """The controller has made a new image: what belongs to no broker follows at once."""
         self.defaults.heed(image)
+
+    def _standing(self, broker: int, group_id: str) -> str:
+        """How a group stands at a broker, for the history; empty where it is not looked after."""
+        try:
+            group = self.nodes[broker].group_shard(group_id).groups.get(group_id)
+        except KafkaError:
+            return ""
+        if group is None:
+            return ""
+        count = len(group.members)
+        return f"{group.state.value}, {count} member{'' if count == 1 else 's'}"
 
     # -- chance and identity ----------------------------------------------------------------------
 
@@ -190,9 +206,11 @@ class World:
         self._lose(broker, noticed_ms)
 
     def heal(self, broker: int) -> None:
-        """Connect an isolated broker again."""
+        """Connect an isolated broker again, and let it be as fast and as right about the time as others."""
         self.history.note(broker, "heal")
         self._isolated.discard(broker)
+        self.nodes[broker].skew(0)
+        self.nodes[broker].slow_ms = 0
         for other in self._reachable(broker):
             self.links.mend(broker, other)
         self._rejoin(broker)

@@ -212,7 +212,7 @@ class _Producing:
     def _appended(self, replica: Replica, index: int, batch: Batch) -> ProducedPartition:
         if self._acks == ACKS_ALL and not replica.enough_in_sync():
             raise KafkaError(ErrorCode.NOT_ENOUGH_REPLICAS)
-        valid = validate_produced(batch, _rules(replica, self._node.clock.now))
+        valid = validate_produced(batch, _rules(replica, self._node.wall_ms))
         appended = replica.append(valid, from_client=True)
         partition = ProducedPartition(
             index=index,

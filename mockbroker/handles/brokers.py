@@ -103,8 +103,39 @@ class Broker:
         """
         self._act(self._at.world.isolate, _noticed_ms(noticed))
 
+    def slow(self, by: Duration) -> None:
+        """Let it take so much longer to begin with each request of a client, in real time; 0 ends it, as `heal` does.
+
+        Other brokers and their clients are served as ever, and it follows its leaders as ever.
+
+        >>> cluster.broker(1).slow("800ms")
+        """
+        milliseconds = duration_ms(by)
+
+        def slow() -> None:
+            self._node.slow_ms = milliseconds
+            self._at.world.history.note(self.id, f"slow by {milliseconds} ms")
+
+        self._at.do(slow)
+
+    def skew(self, by: Duration) -> None:
+        """Let its own clock be off by so much; "-2s" is behind.  `heal` sets it right, and so does 0.
+
+        Records that it appends bear that time (message.timestamp.type=LogAppendTime), it finds records too old by
+        it, and too far from now.  Sessions and rebalances only measure how much time passes, and see nothing.
+
+        >>> cluster.broker(1).skew("-2s")
+        """
+        milliseconds = _signed_ms(by)
+
+        def skew() -> None:
+            self._node.skew(milliseconds)
+            self._at.world.history.note(self.id, f"clock off by {milliseconds} ms")
+
+        self._at.do(skew)
+
     def heal(self) -> None:
-        """Connect it with the others again.
+        """Connect it with the others again, and let it be neither slow nor wrong about the time.
 
         >>> cluster.broker(1).isolate()
         >>> cluster.broker(1).heal()
@@ -133,6 +164,12 @@ class Broker:
             act(self.id, *args)
 
         self._at.do(checked)
+
+
+def _signed_ms(by: Duration) -> int:
+    if isinstance(by, str) and by.strip().startswith("-"):
+        return -duration_ms(by.strip()[1:])
+    return -duration_ms(-by) if not isinstance(by, str) and by < 0 else duration_ms(by)
 
 
 def _noticed_ms(noticed: Duration | None) -> int | None:
@@ -168,7 +205,12 @@ class ClockHandle:
 
         >>> cluster.clock.freeze()
         """
-        self._at.do(self._world.clock.freeze)
+
+        def freeze() -> None:
+            self._world.clock.freeze()
+            self._world.history.act("freeze the clock")
+
+        self._at.do(freeze)
 
     def thaw(self) -> None:
         """Let it run again, from where it stands.
@@ -176,7 +218,12 @@ class ClockHandle:
         >>> cluster.clock.freeze()
         >>> cluster.clock.thaw()
         """
-        self._at.do(lambda: self._world.clock.thaw(self._at.server.real_ms()))
+
+        def thaw() -> None:
+            self._world.clock.thaw(self._at.server.real_ms())
+            self._world.history.act("thaw the clock")
+
+        self._at.do(thaw)
 
     def advance(self, duration: Duration, *, keep_alive: bool = True) -> None:
         """Move broker time forward; whatever is due on the way happens, in deadline order.
@@ -193,6 +240,7 @@ class ClockHandle:
 
     def _advance(self, milliseconds: int, *, keep_alive: bool) -> None:
         world = self._world
+        world.history.act(f"advance the clock by {milliseconds / 1_000:g} s")
         end_ms = world.clock.now + milliseconds
         connections = self._at.server.connections
         connected = {c.conversation.peer.ordinal for c in connections if not c.gone()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from mockbroker.core.world import World
+    from mockbroker.ghosts.company import Company
     from mockbroker.server.run import Server
     from mockbroker.waiting import Condition
 
@@ -25,6 +26,10 @@ class Door(Protocol):
     @property
     def server(self) -> Server:
         """The server that serves the world."""
+
+    @property
+    def ghosts(self) -> Company:
+        """The virtual clients that live in it."""
 
     def do(self, act: Callable[..., T], *args: Any) -> T:
         """Run `act` as one step of the world."""

@@ -5,84 +5,26 @@ Always asks the coordinator of the moment, so a handle survives failovers; a gro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mockbroker.core.groups.attendance import all_synced, who_waits
-from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
+from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.groups.views import Generation, GroupView, MemberView
 from mockbroker.core.usage import UsageError
+from mockbroker.ghosts.member import Wish
+from mockbroker.handles.ghosts import Ghost
+from mockbroker.handles.group_snapshot import Assignment, GroupSnapshot, coordinator_shard
 from mockbroker.handles.records import TopicPartition
+from mockbroker.options import duration_ms
 from mockbroker.waiting import Condition
 
 if TYPE_CHECKING:
     from mockbroker.core.groups.shard import GroupShard
-    from mockbroker.core.world import World
     from mockbroker.handles.door import BlockingDoor, Door, TrioDoor
+    from mockbroker.options import Duration
 
 STABLE = "Stable"
-
-
-class Assignment(Mapping[str, list[TopicPartition]]):
-    """Who owns which partitions, by member id.
-
-    A member may also be looked up by its client id or instance id, where only one has it.
-
-    >>> cluster.group("billing").assignment["app-a"]
-    [TopicPartition(topic='orders', partition=0)]
-    """
-
-    def __init__(self, members: tuple[MemberView, ...]) -> None:
-        self._members = members
-        self._owned = {member.id: _owned(member) for member in members}
-
-    def __getitem__(self, member: str) -> list[TopicPartition]:
-        if member in self._owned:
-            return self._owned[member]
-        named = [m.id for m in self._members if member in (m.client_id, m.instance_id)]
-        if len(named) != 1:
-            raise KeyError(
-                f"{member!r} is {'more than one' if named else 'no'} member: there are {list(self._owned)}"
-            )
-        return self._owned[named[0]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._owned)
-
-    def __len__(self) -> int:
-        return len(self._owned)
-
-    def __repr__(self) -> str:
-        return f"Assignment({self._owned})"
-
-    @property
-    def owners(self) -> dict[TopicPartition, list[str]]:
-        """The members that own each partition: exactly one, where all is well."""
-        owners: dict[TopicPartition, list[str]] = {}
-        for member, partitions in self._owned.items():
-            for partition in partitions:
-                owners.setdefault(partition, []).append(member)
-        return dict(sorted(owners.items()))
-
-
-def _owned(member: MemberView) -> list[TopicPartition]:
-    return sorted(
-        TopicPartition(topic, index)
-        for topic, indexes in (member.assignment or {}).items()
-        for index in indexes
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class GroupSnapshot:
-    """A group at one moment."""
-
-    state: str
-    generation: int
-    members: tuple[MemberView, ...]
-    assignment: Assignment
-    committed: Mapping[TopicPartition, int]
 
 
 class GroupControls:
@@ -186,23 +128,118 @@ class GroupControls:
 
     # -- what a test may do -----------------------------------------------------------------------
 
-    def expire(self, member: str) -> None:
+    def expire(self, member: str | Ghost) -> None:
         """End the session of a member now, as if it had been silent for its session timeout.
 
-        `member` is a member id, an instance id, or a client id that one member has.
+        `member` is a ghost, a member id, an instance id, or a client id that one member has.  A client that is
+        alive notices it, and joins again; so does a ghost, at once, unless it is silent.
 
         >>> cluster.group("billing").expire("app-a")
         """
-        self._at.do(lambda: self._shard().expire(self.id, self._member(member)))
 
-    def evict(self, member: str) -> None:
-        """End the rebalance timeout of a member now.
+        def expire() -> None:
+            shard, id = self._shard(), self._member(member)
+            self._at.world.history.act(f"expire {_name(member)} in group {self.id}", group=self.id, member=id)
+            shard.expire(self.id, id)
+
+        self._at.do(expire)
+
+    def evict(self, member: str | Ghost) -> None:
+        """End the rebalance timeout of a member now: it is out, and the rebalance does not wait for it.
 
         >>> cluster.group("billing").evict("app-a")
         """
-        self._at.do(lambda: self._shard().evict(self.id, self._member(member)))
 
-    def _member(self, name: str) -> str:
+        def evict() -> None:
+            shard, id = self._shard(), self._member(member)
+            self._at.world.history.act(
+                f"evict {_name(member)} from group {self.id}", group=self.id, member=id
+            )
+            shard.evict(self.id, id)
+
+        self._at.do(evict)
+
+    def join_ghost(
+        self,
+        topics: Sequence[str] | None = None,
+        *,
+        assignor: str | None = None,
+        instance_id: str | None = None,
+        client_id: str | None = None,
+        session_timeout: Duration = "45s",
+        rebalance_timeout: Duration = "5m",
+    ) -> Ghost:
+        """Let a virtual consumer of these topics join the group; it lives inside the brokers.
+
+        Without `topics` it wants what the members want.
+        It speaks the assignors that the members speak, or the one that is given.  In a group without members it
+        leads, and computes range, roundrobin, sticky or cooperative-sticky assignments for all.  With an
+        `instance_id` it is a static member.  When this returns it has asked to join: the group is rebalancing,
+        unless a fault or a missing coordinator is in its way.  Raises UsageError when it cannot be a member.
+
+        >>> ghost = cluster.group("billing").join_ghost(topics=["orders"])
+        >>> cluster.group("billing").state
+        'PreparingRebalance'
+        """
+        session_ms, rebalance_ms = duration_ms(session_timeout), duration_ms(rebalance_timeout)
+
+        def join() -> Ghost:
+            wanted = self._subscribed() if topics is None else _topics(topics)
+            wish = Wish(wanted, assignor, instance_id, session_ms, rebalance_ms)
+            return Ghost(self._at, self._at.ghosts.join(self.id, wish, client_id))
+
+        return self._at.do(join)
+
+    def expire_offsets(self) -> None:
+        """Let the retention of all that the group has committed be over now, for partitions that nobody reads.
+
+        As in Kafka, what a group with members subscribes to does not expire.
+
+        >>> cluster.group("billing").expire_offsets()
+        """
+
+        def expire() -> None:
+            self._shard().expire_offsets(self.id)
+            self._at.world.history.act(f"expire the offsets of group {self.id}", group=self.id)
+
+        self._at.do(expire)
+
+    def set_offset(self, topic: str, partition: int, offset: int) -> None:
+        """Commit an offset for the group, whoever its members are.
+
+        They go on where they stand; who begins after a rebalance or a restart begins there.
+
+        >>> cluster.group("billing").set_offset("orders", 0, 42)
+        >>> cluster.group("billing").committed["orders", 0]
+        42
+        """
+        if offset < 0:
+            raise UsageError(f"set_offset(..., {offset}): offsets count from 0 up")
+
+        def move() -> None:
+            if self._at.world.controller.image.partition(topic, partition) is None:
+                raise UsageError(
+                    f"there is no partition {topic}-{partition}: nothing can be committed for it"
+                )
+            self._shard().set_offset(self.id, topic, partition, offset)
+            self._at.world.history.act(
+                f"set the offset of group {self.id} in {topic}-{partition} to {offset}",
+                group=self.id, topic=topic, partition=partition, offset=offset,
+            )  # fmt: skip
+
+        self._at.do(move)
+
+    def _subscribed(self) -> tuple[str, ...]:
+        """The topics that the members want."""
+        topics = {topic for member in self._snapshot().members for topic in member.subscription or ()}
+        if not topics:
+            raise UsageError(
+                f"group {self.id!r} has no members whose topics a ghost could want: join_ghost(topics=[...])"
+            )
+        return tuple(sorted(topics))
+
+    def _member(self, name: str | Ghost) -> str:
+        name = _name(name)
         view = self._view()
         members = () if view is None else view.members
         named = [m.id for m in members if name in (m.id, m.instance_id, m.client_id)]
@@ -230,8 +267,15 @@ class GroupControls:
 
     # -- what may be waited for -------------------------------------------------------------------
 
+    def _check_ghosts(self) -> None:
+        """A ghost that had to give up is why a group does not become what a test waits for."""
+        for ghost in self._at.ghosts.members_of(self.id):
+            if ghost.failure is not None:
+                raise ghost.failure
+
     def _is_stable(self, members: int | None, newer_than: int | None) -> Condition[GroupSnapshot]:
         def look() -> GroupSnapshot | None:
+            self._check_ghosts()
             shard = coordinator_shard(self._at.world, self.id)
             if shard is None or shard.loading or not all_synced(shard, self.id):
                 return None
@@ -276,9 +320,12 @@ class GroupControls:
         world = self._at.world
         past = world.chronicle.of(self.id)
         since = past[-1].first_fetch if past else 0
+        # Ghosts read when they are told to, and miss nothing meanwhile that somebody could wait for.
+        ghosts = {ghost.id for ghost in self._at.ghosts.members_of(self.id)}
         return [
             (place, member.client_id)
             for member in found.members
+            if member.id not in ghosts
             for place in found.assignment[member.id]
             if not world.positions.is_found(place, member.client_id, since)
         ]
@@ -314,14 +361,14 @@ class GroupControls:
         )
 
 
-def coordinator_shard(world: World, group_id: str) -> GroupShard | None:
-    """The shard that looks after a group now, if there is one."""
-    topic = world.controller.image.topics.get(OFFSETS_TOPIC)
-    if topic is None:
-        return None
-    index = coordinator_partition(group_id, len(topic.partitions))
-    node = world.nodes.get(topic.partitions[index].leader)
-    return None if node is None or not node.up else node.shards.get(index)
+def _name(member: str | Ghost) -> str:
+    return member.client_id if isinstance(member, Ghost) else member
+
+
+def _topics(topics: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(topics, str) or not topics or not all(isinstance(topic, str) for topic in topics):
+        raise UsageError(f"topics={topics!r}: expected a list with the names of one topic or more")
+    return tuple(topics)
 
 
 class Group(GroupControls):

@@ -163,6 +163,12 @@ class Partition:
                     "elect(unclean=True) takes any of these that has a copy"
                 )
             world.controller.move_leader(self.topic, self.index, chosen, unclean=unclean)
+            how = " (unclean)" if unclean else ""
+            world.history.act(
+                f"elect broker {chosen} for {self.topic}-{self.index}{how}",
+                topic=self.topic,
+                partition=self.index,
+            )
         except KafkaError as refused:
             raise UsageError(
                 f"broker {chosen} cannot lead {self.topic}-{self.index}: {refused.message}"
@@ -215,6 +221,7 @@ class ReplicaHandle:
 
         def freeze() -> None:
             self._replica().frozen = True
+            self._note("freeze")
 
         self._at.do(freeze)
 
@@ -230,6 +237,7 @@ class ReplicaHandle:
             replica = self._replica()
             replica.frozen = False
             replica.lag_records = records
+            self._note(f"lag {records} behind")
             self._fetch(replica)
 
         self._at.do(lag)
@@ -244,9 +252,16 @@ class ReplicaHandle:
             replica = self._replica()
             replica.frozen = False
             replica.lag_records = 0
+            self._note("catch up")
             self._fetch(replica)
 
         self._at.do(catch_up)
+
+    def _note(self, what: str) -> None:
+        topic, index = self._partition.topic, self._partition.index
+        self._at.world.history.act(
+            f"replica of {topic}-{index} on broker {self.broker}: {what}", topic=topic, partition=index
+        )
 
     @staticmethod
     def _fetch(replica: Replica) -> None:

@@ -18,6 +18,7 @@ from mockbroker.handles.records import Record, TopicPartition, records_of, to_by
 from mockbroker.protocol.errors import KafkaError
 from mockbroker.records.batch import HEADER_BYTES, Batch
 from mockbroker.records.builder import NewRecord, build_batch
+from mockbroker.timeline.reading import clean
 from mockbroker.waiting import Condition
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 # As many copies as a small cluster can have: enough for a majority, and no more than there are brokers.
 COPIES = 3
+
+# Values that are no JSON, no text, or nothing at all; what a schema registry's clients write begins with a zero
+# byte and the number of the schema.
+POISONS: dict[str, bytes | None] = {
+    "not-json": b'{"total": 9',
+    "not-utf8": b"\xff\xfe\xc3(",
+    "empty": b"",
+    "tombstone": None,
+    "unknown-schema-id": b"\x00\x7f\xff\xff\xff\x02\x12",
+    "1MB": b"x" * 1_000_000,
+}
 
 
 class TopicControls:
@@ -65,13 +77,19 @@ class TopicControls:
             raise UsageError(
                 f"topic {self.name!r} cannot be created: {refused.message} ({refused.code.name})"
             ) from refused
+        self._note(f"create {self.name} p={partitions} rf={copies}")
 
     def delete(self) -> None:
         """Delete the topic; what groups had committed for it goes with it.
 
         >>> cluster.topic("orders").delete()
         """
-        self._at.do(lambda: self._at.world.controller.delete_topics([self._image().name]))
+
+        def delete() -> None:
+            self._at.world.controller.delete_topics([self._image().name])
+            self._note(f"delete {self.name}")
+
+        self._at.do(delete)
 
     def recreate(self) -> None:
         """Delete the topic and create it again, empty, with the same shape and configs and another id.
@@ -101,6 +119,7 @@ class TopicControls:
                 )
             except KafkaError as refused:
                 raise UsageError(f"topic {self.name!r}: {refused.message} ({refused.code.name})") from refused
+            self._note(f"add partitions to {self.name}: {total} in all")
 
         self._at.do(add)
 
@@ -141,6 +160,10 @@ class TopicControls:
         if not 0 <= index < count:
             raise UsageError(f"topic {self.name!r} has no partition {index}: it has {count}, from 0 up")
         return Partition(self._at, self.name, index)
+
+    def _note(self, what: str, **facts: object) -> None:
+        """Tell the history what the test did."""
+        self._at.world.history.act(what, topic=self.name, **facts)
 
     def _image(self) -> TopicImage:
         image = self._at.world.controller.image
@@ -183,10 +206,27 @@ class TopicControls:
     ) -> int:
         index = partition_for(key, len(self._image().partitions)) if partition is None else partition
         replica = leader_replica(self._at.world, self.name, index)
-        now_ms = replica.broker.clock.now
-        return replica.append(
+        now_ms = self._at.world.nodes[replica.broker.id].wall_ms
+        offset = replica.append(
             build_batch([NewRecord(key, value, headers, timestamp)], now_ms=now_ms)
         ).base_offset
+        named = "" if key is None else f"  key={clean(key)}"
+        self._note(f"append {self.name}-{index} @{offset}{named}", partition=index, offset=offset)
+        return offset
+
+    def append_poison(self, kind: str, *, key: str | bytes | None = "poison", partition: int = 0) -> int:
+        """Write a record that an app may choke on, and give its offset.
+
+        `kind` is "not-json", "not-utf8", "empty", "tombstone" (no value at all), "unknown-schema-id" (the frame
+        of a schema registry, with an id that none has given out) or "1MB".  The record is sound as far as Kafka
+        is concerned; `append_raw` writes what is not.
+
+        >>> cluster.topic("orders").append_poison("not-json", partition=1)
+        0
+        """
+        if kind not in POISONS:
+            raise UsageError(f"append_poison({kind!r}): there are {', '.join(map(repr, POISONS))}")
+        return self._at.do(self._append, to_bytes(key), POISONS[kind], partition, (), None)
 
     def append_raw(self, batch: bytes, *, partition: int = 0) -> int:
         """Write a batch just as it is: a bad CRC, an unknown codec, a wrong magic and all; give its offset.
@@ -202,11 +242,12 @@ class TopicControls:
             )
 
         def append() -> int:
-            return (
-                leader_replica(self._at.world, self.name, partition)
-                .append(Batch.unchecked(batch))
-                .base_offset
+            replica = leader_replica(self._at.world, self.name, partition)
+            offset = replica.append(Batch.unchecked(batch)).base_offset
+            self._note(
+                f"append {self.name}-{partition} @{offset}  as given", partition=partition, offset=offset
             )
+            return offset
 
         return self._at.do(append)
 
@@ -267,6 +308,7 @@ class TopicControls:
                     f"it has committed records from {replica.log.start} to {replica.high_watermark}"
                 )
             replica.advance_start(before)
+            self._note(f"delete records of {self.name}-{partition} before {before}", partition=partition)
 
         self._at.do(delete)
 
@@ -289,6 +331,7 @@ class TopicControls:
             except KafkaError as refused:
                 raise UsageError(f"topic {self.name!r}: {refused.message}") from refused
             controller.alter_configs(ConfigKind.TOPIC, self.name, overrides)
+            self._note(f"configs of {self.name}: {overrides}")
 
         self._at.do(alter)
 

@@ -31,6 +31,8 @@ class Flag:
     short: str | None = None
     repeats: bool = False
     negatable: bool = False
+    # What a flag that may stand without its value means then.
+    bare: str | None = None
 
     @property
     def key(self) -> str:
@@ -57,7 +59,8 @@ class Parser(argparse.ArgumentParser):
                 self.add_argument(*names, action=switch, default=None, help=help_text)
             else:
                 action = "append" if flag.repeats else "store"
-                self.add_argument(*names, action=action, metavar=flag.metavar, help=help_text)
+                bare: dict[str, Any] = {} if flag.bare is None else {"nargs": "?", "const": flag.bare}
+                self.add_argument(*names, action=action, metavar=flag.metavar, help=help_text, **bare)
 
     def values(self, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         """Read everything that was given; what was not is None.  Ends the process where it makes no sense."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mockbroker.serve.flags import Flag, Parser, number, one_of
+from mockbroker.wire_target import wire_target
 
 DEFAULT_BROKERS = 3
 # Where people look for Kafka; with several brokers, this one and the next.
@@ -57,6 +58,7 @@ class ServeOptions:
     ready_fd: int | None
     log: str
     log_level: str
+    log_wire: str | bool
     exit_with_parent: bool
 
 
@@ -144,6 +146,13 @@ FLAGS = (
         one_of("debug", "info", "warning", "error"),
         "LEVEL",
     ),
+    Flag(
+        "--log-wire",
+        "write every request and answer, decoded, a line each, to this file, or to standard error",
+        wire_target,
+        "FILE",
+        bare="-",
+    ),
     Flag("--exit-with-parent", "stop when the process that started this one is gone", None),
 )
 
@@ -175,6 +184,7 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Se
             ready_fd=given["ready_fd"],
             log=given["log"] or "text",
             log_level=given["log_level"] or "info",
+            log_wire=given["log_wire"] or False,
             exit_with_parent=bool(given["exit_with_parent"]),
         )
     except ValueError as wrong:

@@ -29,6 +29,7 @@ from mockbroker.serve.options import ServeOptions
 from mockbroker.serve.parent import die_with_parent, wait_until_input_ends
 from mockbroker.server.bugs import BrokerBug
 from mockbroker.server.run import Server, serve
+from mockbroker.wire_log import WireLog, log_wire
 
 log = logging.getLogger("mockbroker.serve")
 
@@ -47,12 +48,14 @@ async def _serve_until_stopped(options: ServeOptions) -> list[BrokerBug]:
     """Run the server beside the wait for its end."""
     could_not: UsageError | None = None
     server: Server | None = None
+    wire: WireLog | None = None
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             if options.exit_with_parent and not die_with_parent():
                 nursery.start_soon(_stop_when_input_ends, nursery.cancel_scope)
             try:
                 world = make_world(options)
+                wire = log_wire(world, options.log_wire)
                 server = await nursery.start(
                     partial(serve, world, host=options.host, ports=options.ports, advertise=options.advertise)
                 )
@@ -64,6 +67,8 @@ async def _serve_until_stopped(options: ServeOptions) -> list[BrokerBug]:
             except UsageError as wrong:
                 could_not = wrong  # carried out of the nursery by hand, which would wrap it in a group
             nursery.cancel_scope.cancel()
+    if wire is not None:
+        wire.close()
     if could_not is not None:
         raise could_not
     return [] if server is None else server.crashes

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from mockbroker.conversation import Conversation
+from mockbroker.core.outcomes import Altered
 from mockbroker.core.ticket import Disconnect, Ticket
 from mockbroker.server.ports import reset
 from mockbroker.server.sending import Part, send_now
@@ -31,6 +32,8 @@ log = logging.getLogger("mockbroker.server")
 # A client that sends faster than we answer never lets us block; every so many turns the others are served.
 # A checkpoint costs about 8 us and a turn (one read or one call) at least 3, so its share stays small.
 TURNS_BETWEEN_CHECKPOINTS = 32
+# More than that is told as that: it is for people who ask what waits behind a request.
+UNREAD_BYTES_COUNTED = 65_536
 # Linux tells a hang-up behind unread bytes; elsewhere such a client is noticed when its answer is sent.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
@@ -140,6 +143,15 @@ class Connection:
         if self.parked is not None:
             self.parked.abandon()
 
+    def unread_bytes(self) -> int:
+        """How much of what the client has sent is still unread, as far as it is worth counting."""
+        if self.closed:
+            return 0
+        try:
+            return len(self._socket.recv(UNREAD_BYTES_COUNTED, socket.MSG_PEEK))
+        except OSError:
+            return 0  # nothing is there, or nobody is any more
+
     def waits_for(self) -> str | None:
         """What the answer to this client waits for, or None when nothing is owed."""
         if self.parked is None:
@@ -161,7 +173,10 @@ class Connection:
             if count == 0:
                 return "the client hung up" + (" in the middle of a request" if conversation.pending else "")
             await self._take_turn()
-            for opened in conversation.received(count):
+            calls = conversation.received(count)
+            conversation.waiting = len(calls)
+            for opened in calls:
+                conversation.waiting -= 1
                 self._frame_since = math.inf
                 if isinstance(opened, Disconnect):
                     log.warning("%s", opened.reason)
@@ -203,6 +218,8 @@ class Connection:
             return "the broker broke off"
         if isinstance(response, Disconnect):
             log.info("%s: %s", self, response.reason)
+            if response.reset:
+                self.reset()
             return response.reason
         if response is not None:
             try:
@@ -210,6 +227,19 @@ class Connection:
             except Exception as bug:  # noqa: BLE001 - an answer that cannot be written is a handler's bug, too
                 return self._met_a_bug(bug, call)
             await self._send(parts)
+            if isinstance(response, Altered):
+                return await self._after(response)
+        return None
+
+    async def _after(self, altered: Altered) -> str | None:
+        """What a fault has in store for the connection, now that the answer has left."""
+        if altered.ends is not None:
+            log.info("%s: %s", self, altered.ends)
+            return altered.ends
+        mute = altered.mute
+        # KIP-219: a client that is throttled has its answer at once, and is not heard for that long.
+        if mute is not None and not mute.done and not await self._arrival(mute):
+            return "the client hung up while it was throttled"
         return None
 
     def _met_a_bug(self, bug: Exception, call: Call[Any]) -> str:

@@ -118,6 +118,8 @@ class Listener:
         """Told by a connection that it is over."""
         del self._connections[connection]
         self._room.set()
+        talk = connection.conversation
+        self.shell.world.history.closed(self.node.id, talk.peer, talk.client_id, "the connection ended")
         self.shell.observe(
             lambda: connection_ended(self.node, connection.conversation.peer.ordinal),
             f"the end of {connection}",
@@ -201,6 +203,7 @@ class Listener:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.shell.met += 1
         peer = Peer(address[0], address[1], self.shell.met)
+        self.shell.world.history.connected(self.node.id, peer)
         conversation = Conversation(self.node, peer, self.shell.faults)
         connection = Connection(sock, self, conversation, self._idle_s)
         self._connections[connection] = None

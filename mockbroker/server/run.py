@@ -58,6 +58,16 @@ class Server:
         """Every open connection, broker by broker."""
         return [connection for listener in self.listeners.values() for connection in listener.connections]
 
+    @property
+    def faults(self) -> FaultHook | None:
+        """What meets the requests of its clients."""
+        return self._shell.faults
+
+    def next_ordinal(self) -> int:
+        """A number for a connection that is none of a socket's."""
+        self._shell.met += 1
+        return self._shell.met
+
     def real_ms(self) -> int:
         """What the timekeeper calls real time: the argument for `Clock.thaw`."""
         return self._shell.timekeeper.real_ms()

@@ -7,6 +7,7 @@ and passes through here.  Knows no sockets.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -31,6 +32,9 @@ class Shell:
         self.frame_timeout_s = frame_timeout_s
         self.crashes: list[BrokerBug] = []
         self.timekeeper = Timekeeper(world.clock, world.patience, self.report)
+        # A stopwatch for people: it tells what came first within a millisecond, and runs on in frozen time.
+        world.history.stopwatch = lambda: time.monotonic_ns() // 1_000
+        world.history.started_us = world.history.stopwatch()
         # How many connections there have been; each one's number is its name in logs and histories.
         self.met = 0
         # How many parked answers are here whose connections have not run since.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from mockbroker.conversation import Conversation
+from mockbroker.conversation import Conversation, FaultHook
 from mockbroker.core.call import Call, Peer
 from mockbroker.core.controller import NewTopic
 from mockbroker.core.image import ConfigKind, PartitionImage
@@ -133,6 +133,8 @@ class Simulation:
         self.world.history.outcomes = True
         for id in ids:
             self.world.set_address(id, f"broker-{id}", 9090 + id)
+        # What meddles with requests, if a test wants that.
+        self.hook: FaultHook | None = None
         self._conversations: dict[tuple[str, int], Conversation] = {}
         self._correlation_id = 0
 
@@ -184,7 +186,7 @@ class Simulation:
         conversation = self._conversations.get((client, to))
         if conversation is None or not conversation.alive:
             peer = Peer(ordinal=len(self._conversations) + 1)
-            conversation = self._conversations[client, to] = Conversation(self.world.nodes[to], peer)
+            conversation = self._conversations[client, to] = Conversation(self.world.nodes[to], peer, self.hook)
         self._correlation_id += 1
         call: Call[Any] = Call(api, version, self._correlation_id, client, seen, conversation.peer)
         return Asked(conversation.exchange(call), version)

@@ -136,18 +136,24 @@ class RawMember(RawClient):
         request = HeartbeatRequest(group_id=self.group, generation_id=self.generation, member_id=self.id)
         return int(self.ask(request, 1).error_code)
 
-    def commit(self, topic: str, offsets: Mapping[int, int]) -> Any:
+    def commit_request(self, topic: str, offsets: Mapping[int, int]) -> OffsetCommitRequest:
         partitions = [
             OffsetCommitPartition(partition_index=index, committed_offset=offset)
             for index, offset in offsets.items()
         ]
-        request = OffsetCommitRequest(
+        return OffsetCommitRequest(
             group_id=self.group,
             generation_id_or_member_epoch=self.generation,
             member_id=self.id,
             topics=[OffsetCommitTopic(name=topic, partitions=partitions)],
         )
-        return self.ask(request, 2)
+
+    def commit(self, topic: str, offsets: Mapping[int, int]) -> Any:
+        return self.ask(self.commit_request(topic, offsets), 2)
+
+    def send_commit(self, topic: str, offsets: Mapping[int, int]) -> None:
+        """Commit without waiting for the answer."""
+        self.send(self.commit_request(topic, offsets), 2)
 
     def look_up(self, topic: str, *partitions: int) -> Any:
         """Ask what is committed, as a consumer does before it begins."""

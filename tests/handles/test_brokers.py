@@ -127,3 +127,77 @@ def test_a_mistake_is_told_in_a_sentence(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         mistake(mockbroker)
+
+
+# -- slow, and wrong about the time ---------------------------------------------------------------
+
+
+def test_a_slow_broker_keeps_its_own_clients_waiting_and_nobody_elses(mockbroker: Cluster) -> None:
+    slow, other = mockbroker.broker(1), mockbroker.broker(2)
+    slow.slow("1h")
+    with RawClient(mockbroker, 1, "waits") as waits, RawClient(mockbroker, 2, "goes on") as goes_on:
+        waits.send(VERSIONS, 3)
+        assert goes_on.ask(VERSIONS, 3).error_code == 0
+        assert (slow.running, other.running) == (True, True)
+        # Its clients wait by their own time; a broker's clock has nothing to do with it.
+        mockbroker.clock.advance("2h")
+        waiting = mockbroker.do(lambda: [c.waits_for() for c in mockbroker.server.connections if c.parked])
+        assert [why.partition(": ")[0].partition(" at ")[0] for why in waiting if why] == ["waits"]
+        assert "broker 1 is slow, by 3600000 ms" in str(waiting)
+        mockbroker.do(lambda: mockbroker.world.patience.advance(3_600_000))
+        assert waits.answer(VERSIONS, 3).error_code == 0
+        slow.slow(0)
+        assert waits.ask(VERSIONS, 3).error_code == 0
+
+
+@pytest.mark.parametrize("cure", [lambda c: c.broker(1).heal(), lambda c: c.reset()], ids=["heal", "reset"])
+def test_a_broker_is_well_again_after_a_cure(mockbroker: Cluster, cure: Callable[[Cluster], None]) -> None:
+    mockbroker.broker(1).slow("1h")
+    mockbroker.broker(1).skew("-1h")
+    cure(mockbroker)
+    with RawClient(mockbroker, 1, "client") as client:
+        assert client.ask(VERSIONS, 3).error_code == 0
+    assert mockbroker.world.nodes[1].wall_ms == mockbroker.world.clock.now
+
+
+def test_records_bear_the_time_of_the_broker_that_appended_them(mockbroker: Cluster) -> None:
+    topic = mockbroker.topic("orders")
+    topic.create(config={"message.timestamp.type": "LogAppendTime"})
+    mockbroker.clock.freeze()
+    producer = mockbroker.ghost_producer()
+    producer.send("orders", "1")
+    mockbroker.leader_of("orders").skew("-2s")
+    producer.send("orders", "2")
+    mockbroker.leader_of("orders").skew(3)
+    producer.send("orders", "3")
+    first, second, third = (record.timestamp for record in topic.records())
+    assert (second - first, third - first) == (-2_000, 3_000)
+
+
+def test_what_a_test_appends_bears_the_brokers_own_time(mockbroker: Cluster) -> None:
+    mockbroker.topic("orders").create()
+    mockbroker.clock.freeze()
+    mockbroker.leader_of("orders").skew("-2s")
+    mockbroker.topic("orders").append("k", "v")
+    (record,) = mockbroker.topic("orders").records()
+    assert record.timestamp == round(mockbroker.clock.now * 1_000) - 2_000
+
+
+def test_a_broker_that_is_ahead_deletes_too_early(mockbroker: Cluster) -> None:
+    topic = mockbroker.topic("orders")
+    topic.create(config={"retention.ms": 3_600_000})
+    mockbroker.clock.freeze()
+    topic.append("k", "v")
+    mockbroker.clock.advance("30m")
+    assert len(topic.records()) == 1
+    mockbroker.leader_of("orders").skew("40m")
+    mockbroker.clock.advance("10m")  # beyond the next check
+    assert topic.records() == []
+
+
+def test_a_skew_may_be_a_number_of_seconds(mockbroker: Cluster) -> None:
+    mockbroker.clock.freeze()
+    mockbroker.broker(1).skew(-1.5)
+    assert mockbroker.world.nodes[1].wall_ms == mockbroker.world.clock.now - 1_500
+    with pytest.raises(UsageError, match="is no duration"):
+        mockbroker.broker(1).skew("-soon")

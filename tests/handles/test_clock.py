@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mockbroker import Cluster, UsageError
-from mockbroker.handles.groups import GroupSnapshot
+from mockbroker.handles.group_snapshot import GroupSnapshot
 from mockbroker.waiting import Condition
 from tests.handles.members import RawMember, members
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mockbroker import Cluster, cluster, options
-from mockbroker.handles import brokers, groups, partitions, topics
+from mockbroker.handles import brokers, client_configs, ghosts, groups, history, partitions, topics
 from tests.handles.members import members
 
-MODULES = [brokers, cluster, groups, options, partitions, topics]
+MODULES = [brokers, client_configs, cluster, ghosts, groups, history, options, partitions, topics]
 EXAMPLES = [
     example
     for module in MODULES
@@ -21,13 +22,13 @@ EXAMPLES = [
 
 
 @pytest.fixture
-def stage() -> Iterator[dict[str, object]]:
+def stage(tmp_path: Path) -> Iterator[dict[str, object]]:
     """What an example finds: three brokers, a topic with a record, and a group of one that has committed it."""
     with Cluster(topics={"orders": 6}) as cluster:
         cluster.topic("orders").append("o-1", "paid", partition=0)
         with members(cluster, "app-a") as (member,):
             member.commit("orders", {0: 1})
-            yield {"cluster": cluster}
+            yield {"cluster": cluster, "tmp": tmp_path}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name.removeprefix("mockbroker."))
@@ -43,9 +44,14 @@ def test_every_act_and_question_of_a_handle_has_an_example() -> None:
     for handle in (
         groups.GroupControls,
         groups.Group,
+        ghosts.Ghost,
+        ghosts.ProducerGhost,
+        client_configs.ClientConfigs,
         topics.TopicControls,
         topics.Topic,
         partitions.Partition,
+        history.HistoryControls,
+        history.History,
     ):
         for name, member in vars(handle).items():
             if not name.startswith("_") and (callable(member) or isinstance(member, property)):

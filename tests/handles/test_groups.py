@@ -7,7 +7,7 @@ import pytest
 
 from mockbroker import Cluster, UsageError
 from mockbroker.core.groups.views import MemberView
-from mockbroker.handles.groups import Assignment
+from mockbroker.handles.group_snapshot import Assignment
 from mockbroker.handles.records import TopicPartition
 from mockbroker.protocol.messages.offsets import (
     ListOffsetsPartition,
@@ -275,3 +275,25 @@ def test_a_group_whose_brokers_are_all_down_cannot_be_changed(orders: Cluster) -
     )
     with pytest.raises(UsageError, match=re.escape(said + "__consumer_offsets")):
         orders.group("billing").expire("a")
+
+
+def test_a_group_may_be_put_somewhere_whoever_its_members_are(orders: Cluster) -> None:
+    group = orders.group("billing")
+    with members(orders, "a") as (a,):
+        a.commit("orders", {0: 1})
+        group.set_offset("orders", 0, 42)
+        assert group.committed == {("orders", 0): 42}
+        a.commit("orders", {0: 2})
+        assert group.committed == {("orders", 0): 2}
+
+
+def test_offsets_expire_when_they_are_told_to_and_not_while_they_are_subscribed_to(orders: Cluster) -> None:
+    group = orders.group("billing")
+    with members(orders, "a") as (a,):
+        a.commit("orders", {0: 1, 1: 2})
+        group.expire_offsets()
+        assert group.committed == {("orders", 0): 1, ("orders", 1): 2}
+        a.leave()
+        assert group.state == "Empty"
+        group.expire_offsets()
+        assert group.committed == {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -209,3 +210,33 @@ def test_a_mistake_is_told_in_a_sentence(mockbroker: Cluster, mistake: object, s
     assert callable(mistake)
     with pytest.raises(UsageError, match=re.escape(said)):
         mistake(mockbroker)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [
+        ("not-json", lambda value: value.startswith(b"{")),
+        ("not-utf8", lambda value: value.decode(errors="replace").encode() != value),
+        ("empty", lambda value: value == b""),
+        ("tombstone", lambda value: value is None),
+        ("unknown-schema-id", lambda value: value[0] == 0 and int.from_bytes(value[1:5]) == 2**31 - 1),
+        ("1MB", lambda value: len(value) == 1_000_000),
+    ],
+)
+def test_poison_is_a_sound_record_with_a_value_that_is_none(
+    mockbroker: Cluster, kind: str, fits: Callable[[bytes | None], bool]
+) -> None:
+    topic = mockbroker.topic("orders")
+    topic.create(partitions=2)
+    assert topic.append_poison(kind) == 0
+    assert topic.append_poison(kind, key="k", partition=1) == 0
+    first, second = topic.records()
+    assert (first.key, second.key) == (b"poison", b"k")
+    assert fits(first.value)
+    assert first.value == second.value
+
+
+def test_poison_that_is_not_on_the_shelf_is_refused(mockbroker: Cluster) -> None:
+    mockbroker.topic("orders").create()
+    with pytest.raises(UsageError, match=r"append_poison\('arsenic'\): there are 'not-json', 'not-utf8', "):
+        mockbroker.topic("orders").append_poison("arsenic")

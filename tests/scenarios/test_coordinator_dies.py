@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mockbroker import Cluster
-from mockbroker.handles.groups import GroupSnapshot
+from mockbroker.handles.group_snapshot import GroupSnapshot
 from mockbroker.waiting import Condition
 from tests.scenarios.clients import Library, Membership
 from tests.scenarios.workers import Worker, workers

@@ -176,6 +176,9 @@ class ClassicGroup:
         """Whether a member of this kind, speaking these protocols, fits in with all others."""
         if self.state is State.EMPTY:
             return bool(protocol_type) and bool(protocols)
+        if not self.members:
+            # The last one has left while a promised id was still out: whatever its owner speaks, everybody speaks.
+            return protocol_type == self.protocol_type and bool(protocols)
         common = self.common_protocols()
         return protocol_type == self.protocol_type and any(name in common for name, _ in protocols)
 

@@ -53,6 +53,17 @@ def test_an_id_that_is_not_used_yet_can_leave_and_nothing_else() -> None:
     assert client.join().error is E.UNKNOWN_MEMBER_ID
 
 
+def test_an_id_that_was_handed_out_may_still_be_used_when_all_members_have_left() -> None:
+    desk = Desk()
+    member, newcomer = Client(desk, "a"), Client(desk, "b")
+    stable(desk, member)
+    newcomer.join()
+    assert member.leave().answer.members[0].error_code == E.NONE
+    assert desk.state() == "PreparingRebalance"  # for the newcomer, whose id is out
+    assert newcomer.join().answer.leader == newcomer.member_id
+    assert Client(desk, "c", protocol_type="connect").join().error is E.INCONSISTENT_GROUP_PROTOCOL
+
+
 def test_a_handed_out_id_does_not_suit_a_static_member() -> None:
     desk = Desk()
     client = Client(desk)
