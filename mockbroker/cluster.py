@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 import trio
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
-from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.internal_topics import OFFSETS, ensure_topic
 from mockbroker.core.usage import UsageError
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.groups import Group, TrioGroup, coordinator_shard
@@ -128,7 +128,7 @@ class ClusterControls(Generic[TopicT, GroupT]):
         def find() -> int:
             able = [node for node in self.world.nodes.values() if node.up and not node.paused]
             if able and OFFSETS_TOPIC not in self.world.controller.image.topics:
-                ensure_offsets_topic(able[0])
+                ensure_topic(able[0], OFFSETS)
                 self.world.settle()
             shard = coordinator_shard(self.world, group_id)
             if shard is None:
