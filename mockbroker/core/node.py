@@ -171,11 +171,6 @@ class Node:
         """The setting producer.id.expiration.ms."""
         return self.config[settings.PRODUCER_ID_EXPIRATION_MS]
 
-    @property
-    def offsets_commit_timeout_ms(self) -> int:
-        """The setting offsets.commit.timeout.ms."""
-        return self.config[settings.OFFSETS_COMMIT_TIMEOUT_MS]
-
     # -- retention --------------------------------------------------------------------------------
 
     def log_grew(self) -> None:

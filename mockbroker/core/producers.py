@@ -89,10 +89,11 @@ class Producers:
         """All that is known, in the order in which producers appeared."""
         return list(self._by_id.items())
 
-    def must_verify(self, batch: Batch) -> bool:
+    def must_verify(self, batch: Batch, *, from_zero: bool) -> bool:
         """Whether the coordinator must be asked before this batch begins a transaction here (KIP-890).
 
-        Raises INVALID_PRODUCER_EPOCH for a producer that this log knows to be fenced.
+        `from_zero`: each epoch is one transaction, so that it begins with sequence 0 also where the producer is not
+        known.  Raises INVALID_PRODUCER_EPOCH for a producer that this log knows to be fenced.
         """
         known = self._by_id.get(batch.producer_id)
         if known is not None:
@@ -102,6 +103,8 @@ class Producers:
         epoch, lowest = self._to_verify.get(batch.producer_id, (batch.producer_epoch, batch.base_sequence))
         if epoch != batch.producer_epoch:
             lowest = batch.base_sequence
+        if from_zero and known is None:
+            lowest = 0
         self._to_verify[batch.producer_id] = (batch.producer_epoch, min(lowest, batch.base_sequence))
         return True
 

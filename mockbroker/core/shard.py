@@ -50,6 +50,11 @@ class Shard:
 
     # -- what a subclass says ---------------------------------------------------------------------
 
+    @property
+    def patience_ms(self) -> int:
+        """How long a write waits for its replicas."""
+        raise AssertionError("a shard knows its patience")
+
     def replay(self, record: Record, offset: int) -> None:  # noqa: ARG002 - for subclasses
         """Fold one record in.  The only place where hard state changes."""
         raise AssertionError("a shard knows how to replay its records")
@@ -97,6 +102,12 @@ class Shard:
             else:
                 self.replay(record, record.offset)
 
+    def appended(self, batch: Batch) -> None:
+        """Somebody else has appended to the partition: the end of a transaction."""
+        if not self.loading:
+            self.replay_batch(batch)
+            self.committed(self.replica.high_watermark)
+
     def unload(self) -> None:
         """Stop serving: another broker leads, or this one knows that it no longer does."""
         self.open = False
@@ -119,7 +130,7 @@ class Shard:
 
         With a `producer`, an id and epoch, they are part of its transaction.  What is written is visible to later
         operations at once, as in Kafka.  `respond` gets None, or
-        COORDINATOR_NOT_AVAILABLE (too few in sync, or not replicated within offsets.commit.timeout.ms), or
+        COORDINATOR_NOT_AVAILABLE (too few in sync, or not replicated in time), or
         NOT_COORDINATOR (leadership was lost meanwhile).
         """
         ticket: Ticket[T] = Ticket(f"records of {self.replica.topic}-{self.replica.index} to be replicated")
@@ -161,7 +172,7 @@ class Shard:
 
         def be_patient() -> None:
             if not ticket.done:
-                timer = self.node.patient_in(self.node.offsets_commit_timeout_ms, expire)
+                timer = self.node.patient_in(self.patience_ms, expire)
                 ticket.when_done(lambda _: timer.cancel())
 
         self.node.world.when_settled(be_patient)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mockbroker.core import settings
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
 from mockbroker.core.ticket import then
 from mockbroker.handlers.registry import answers
@@ -35,9 +36,9 @@ def add_offsets_to_txn(call: Call[AddOffsetsToTxnRequest], node: Node) -> Reply[
     if not body.transactional_id:
         raise KafkaError(ErrorCode.INVALID_REQUEST)
     topic = node.image.topics.get(OFFSETS_TOPIC)
-    if topic is None:
-        raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-    place = (OFFSETS_TOPIC, coordinator_partition(body.group_id, len(topic.partitions)))
+    # Nobody may have asked for a group yet, and the topic not be there.
+    count = node.config[settings.OFFSETS_TOPIC_NUM_PARTITIONS] if topic is None else len(topic.partitions)
+    place = (OFFSETS_TOPIC, coordinator_partition(body.group_id, count))
     shard = node.transaction_shard(body.transactional_id)
     added = shard.add_partitions(
         body.transactional_id, (body.producer_id, body.producer_epoch), [place], client_version=0

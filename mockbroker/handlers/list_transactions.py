@@ -1,14 +1,13 @@
 """ListTransactions: the transactional ids that this broker coordinates, for admins.
 
-v0 states and producers (KIP-664) - v1 only what has been open for so long (KIP-994)
-Not here: v2, a pattern (KIP-1152).
+v0 states and producers (KIP-664) - v1 only what has been open for so long (KIP-994) - v2 a pattern (KIP-1152)
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockbroker.core.transactions.records import NO_TIMESTAMP
+from mockbroker.core.patterns import Pattern
 from mockbroker.core.transactions.states import TxnState
 from mockbroker.handlers.registry import answers
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -33,7 +32,7 @@ def refuse(call: Call[ListTransactionsRequest], error: KafkaError) -> ListTransa
     return ListTransactionsResponse(error_code=error.code)
 
 
-@answers(ListTransactionsRequest, versions="0-1", refuse=refuse)
+@answers(ListTransactionsRequest, versions="0-2", refuse=refuse)
 def list_transactions(call: Call[ListTransactionsRequest], node: Node) -> ListTransactionsResponse:
     """List what all filters let pass."""
     shards = node.coordinators.transactions
@@ -68,6 +67,8 @@ class _Filter:
         self._any_state = not body.state_filters
         self._producers = set(body.producer_id_filters)
         self._duration_ms = body.duration_filter
+        # An empty pattern is none.
+        self._pattern = Pattern(body.transactional_id_pattern) if body.transactional_id_pattern else None
         self._now_ms = now_ms
 
     def __call__(self, record: TransactionRecord) -> bool:
@@ -75,7 +76,7 @@ class _Filter:
             return False
         if self._producers and record.producer_id not in self._producers:
             return False
-        return self._duration_ms == NO_FILTER or self._open_for_so_long(record)
-
-    def _open_for_so_long(self, record: TransactionRecord) -> bool:
-        return record.started_ms != NO_TIMESTAMP and self._now_ms - record.started_ms >= self._duration_ms
+        if self._pattern is not None and not self._pattern.matches(record.transactional_id):
+            return False
+        # Where none was ever begun, Kafka counts from its -1, so that it has been open for long.
+        return self._duration_ms == NO_FILTER or self._now_ms - record.started_ms >= self._duration_ms

@@ -130,7 +130,7 @@ class _Producing:
         self._response = ProduceResponse()
         self._asked = self._each_once()
         # What the transaction's coordinator said of partitions in which a transaction would begin.
-        self._verdicts: TxnVerdicts = {}
+        self._verdicts: dict[tuple[str, int], ErrorCode] = {}
 
     def reply(self) -> Reply[Answer]:
         if (spoiled := self._spoiled()) is not None:
@@ -143,7 +143,7 @@ class _Producing:
         return then(self._enrol(beginning), self._append_verified)
 
     def _append_verified(self, verdicts: TxnVerdicts) -> Reply[Answer]:
-        self._verdicts = verdicts
+        self._verdicts.update(verdicts)
         return self._append_all()
 
     def _append_all(self) -> Reply[Answer]:
@@ -204,9 +204,16 @@ class _Producing:
         """The batch, if the coordinator must be asked for it.  What is wrong with it is said when it is appended."""
         try:
             batch = self._admitted(topic, part)
-            replica = self._node.leader_of(topic, part.index)
-            return batch if batch.is_transactional and replica.producers.must_verify(batch) else None
+            producers = self._node.leader_of(topic, part.index).producers
         except KafkaError:
+            return None
+        if not batch.is_transactional:
+            return None
+        try:
+            must = producers.must_verify(batch, from_zero=self._call.version >= JOINS_SINCE)
+            return batch if must else None
+        except KafkaError as fenced:
+            self._verdicts[topic, part.index] = fenced.code
             return None
 
     def _enrol(self, beginning: dict[tuple[str, int], Batch]) -> Ticket[TxnVerdicts]:
@@ -224,7 +231,7 @@ class _Producing:
         """Raise what the coordinator said, in words that this client's version knows."""
         verdict = self._verdicts.get((topic, index), ErrorCode.NONE)
         if verdict is not ErrorCode.NONE:
-            raise KafkaError(_told(verdict, self._call.version))
+            raise _told(verdict, self._call.version)
 
     # -- partitions -------------------------------------------------------------------------------
 
@@ -315,16 +322,16 @@ class _Producing:
             self._response.node_endpoints = self._hints.endpoints
 
 
-def _told(verdict: ErrorCode, version: int) -> ErrorCode:
+def _told(verdict: ErrorCode, version: int) -> KafkaError:
     """A coordinator's verdict as a producer is told it."""
     if verdict in _TRY_AGAIN:
         busy = verdict is ErrorCode.CONCURRENT_TRANSACTIONS
-        return verdict if busy and version >= JOINS_SINCE else ErrorCode.NOT_ENOUGH_REPLICAS
+        return KafkaError(verdict if busy and version >= JOINS_SINCE else ErrorCode.NOT_ENOUGH_REPLICAS)
     if verdict is ErrorCode.PRODUCER_FENCED:
-        return ErrorCode.INVALID_PRODUCER_EPOCH
+        return KafkaError(ErrorCode.INVALID_PRODUCER_EPOCH)
     if verdict is ErrorCode.TRANSACTION_ABORTABLE and version < ABORTABLE_SINCE:
-        return ErrorCode.INVALID_TXN_STATE
-    return verdict
+        return RecordsRefused(ErrorCode.INVALID_TXN_STATE, "The partition is not part of the transaction.")
+    return KafkaError(verdict)
 
 
 def _rules(replica: Replica, now_ms: int) -> AppendRules:

@@ -71,6 +71,11 @@ class GroupShard(Shard):
         """The brokers' time: sessions, rebalances and retention all count by it."""
         return self.node.clock
 
+    @property
+    def patience_ms(self) -> int:
+        """offsets.commit.timeout.ms: how long a commit waits for its replicas."""
+        return self.setting(settings.OFFSETS_COMMIT_TIMEOUT_MS)
+
     def setting(self, setting: Setting[T]) -> T:
         """A broker setting in force."""
         return self.node.config[setting]

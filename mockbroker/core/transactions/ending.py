@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.transactions.records import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
+from mockbroker.core.transactions.records import NO_EPOCH, NO_PRODUCER_ID
 from mockbroker.core.transactions.states import PREPARED, TxnState, outcome_of
 from mockbroker.core.transactions.transaction import BUMPS_EPOCHS, EPOCH_LAST, is_exhausted
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -117,7 +117,7 @@ def fenced(transaction: Transaction, version: int) -> Ending:
 def complete(transaction: Transaction, now_ms: int) -> Transition:
     """The transition that ends it: every partition has its marker."""
     record = transaction.record
-    changes: dict[str, Any] = {"partitions": (), "started_ms": NO_TIMESTAMP, "updated_ms": now_ms}
+    changes: dict[str, Any] = {"partitions": (), "updated_ms": now_ms}
     if record.next_producer_id != NO_PRODUCER_ID:
         changes |= {
             "producer_id": record.next_producer_id,

@@ -73,8 +73,8 @@ def _append(
     )
     appended = replica.append(marker)
     shard = node.coordinators.of(*place)
-    if shard is not None and not shard.loading:
-        shard.replay_batch(replica.log.batches[-1])
+    if shard is not None:
+        shard.appended(replica.log.batches[-1])
 
     def fail(code: ErrorCode) -> None:
         verdicts[place] = code

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+WRITE_TIMEOUT_MS = 30_000
+
 # A producer, as requests name it: id and epoch.
 Identity = tuple[int, int]
 
@@ -64,6 +66,11 @@ class TransactionShard(Shard):
         self._uncommitted: deque[tuple[int, TransactionRecord | TransactionRemoved]] = deque()
         self._timeout_scan: Timer | None = None
         self._expiry_scan: Timer | None = None
+
+    @property
+    def patience_ms(self) -> int:
+        """How long a write waits for its replicas: the broker's own request.timeout.ms."""
+        return WRITE_TIMEOUT_MS
 
     # -- replaying --------------------------------------------------------------------------------
 
