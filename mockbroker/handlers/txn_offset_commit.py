@@ -4,8 +4,8 @@ The group's coordinator asks the transaction's whether these offsets belong to i
 from v5 on they join it by that.
 
 v2 leader epochs - v3 flexible, member and generation are checked (KIP-447) - v4 TRANSACTION_ABORTABLE - v5 joins the
-transaction by itself
-Not here: v6, topic ids, which 4.4 does not advertise.
+transaction by itself - v6 topic ids, a missing group is called missing (KIP-1319)
+Not here: commits to KIP-848 groups.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # join the transaction.
 LOADING_SINCE, ABORTABLE_SINCE, JOINS_SINCE = 2, 4, 5
 
+# The first version with topic ids, whose clients understand that a group is missing.
+BY_ID_SINCE = 6
+
 # What the group's coordinator says when the transaction's could not be asked.
 _NOT_ASKED = {
     ErrorCode.NETWORK_EXCEPTION: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
@@ -56,6 +59,7 @@ def refuse(call: Call[TxnOffsetCommitRequest], error: KafkaError) -> TxnOffsetCo
         topics=[
             TxnCommittedTopic(
                 name=topic.name,
+                topic_id=topic.topic_id,
                 partitions=[
                     TxnCommittedPartition(partition_index=part.partition_index, error_code=code)
                     for part in topic.partitions
@@ -74,7 +78,7 @@ def _for_version(code: ErrorCode, version: int) -> ErrorCode:
     return code
 
 
-@answers(TxnOffsetCommitRequest, versions="0-5", refuse=refuse)
+@answers(TxnOffsetCommitRequest, versions="0-6", refuse=refuse)
 def txn_offset_commit(call: Call[TxnOffsetCommitRequest], node: Node) -> Reply[TxnOffsetCommitResponse]:
     """Sort out what does not exist, ask the transaction's coordinator, and keep the rest."""
     body = call.body
@@ -135,6 +139,7 @@ def _keep(
         member_id=body.member_id,
         instance_id=body.group_instance_id,
         generation=body.generation_id_or_member_epoch,
+        understands_missing_group=call.version >= BY_ID_SINCE,
     )
     producer = (body.producer_id, body.producer_epoch)
 
@@ -155,20 +160,24 @@ def _existing(
     """The partitions that there are, and an answer with a place for each; the others have their verdict in it."""
     asked, response = [], TxnOffsetCommitResponse()
     for topic in call.body.topics:
-        answered = TxnCommittedTopic(name=topic.name)
+        by_id = call.version >= BY_ID_SINCE
+        name = node.image.topic_names.get(topic.topic_id) if by_id else topic.name
+        answered = TxnCommittedTopic(name=topic.name, topic_id=topic.topic_id)
         response.topics.append(answered)
         for part in topic.partitions:
             said = TxnCommittedPartition(partition_index=part.partition_index)
             answered.partitions.append(said)
-            if node.image.partition(topic.name, part.partition_index) is None:
-                said.error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            if name is None or node.image.partition(name, part.partition_index) is None:
+                unknown = ErrorCode.UNKNOWN_TOPIC_ID if name is None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                said.error_code = unknown
                 continue
             offset = OffsetToCommit(
-                topic=topic.name,
+                topic=name,
                 index=part.partition_index,
                 offset=part.committed_offset,
                 leader_epoch=part.committed_leader_epoch,
                 metadata=part.committed_metadata,
+                topic_id=topic.topic_id,
             )
             asked.append((said, offset))
     return asked, response

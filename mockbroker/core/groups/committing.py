@@ -68,8 +68,7 @@ def commit_in_transaction(
     """The same for a transaction, of which a member's generation is asked only when it names one (KIP-447)."""
     group = shard.groups.get(who.group_id)
     if group is None:
-        if who.generation >= 0:
-            raise KafkaError(ErrorCode.ILLEGAL_GENERATION)
+        _check_missing_group(who)
     else:
         _check_transactional(group, who)
     return _stored(shard, who, offsets, "TxnOffsetCommit")
