@@ -121,7 +121,6 @@ def complete(transaction: Transaction, now_ms: int) -> Transition:
     if record.next_producer_id != NO_PRODUCER_ID:
         changes |= {
             "producer_id": record.next_producer_id,
-            "previous_producer_id": record.producer_id,
             "next_producer_id": NO_PRODUCER_ID,
             "epoch": 0,
         }

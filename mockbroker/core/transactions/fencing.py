@@ -84,7 +84,6 @@ def _rotated(transaction: Transaction, claim: Claim, now_ms: int, producer_id: i
         TxnState.EMPTY,
         last_epoch=record.epoch if claim.expects else NO_EPOCH,
         producer_id=producer_id,
-        previous_producer_id=record.producer_id,
         epoch=0,
         **_fresh(claim.timeout_ms, now_ms),
     )

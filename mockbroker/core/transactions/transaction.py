@@ -74,6 +74,8 @@ class Transaction:
         """The transition to a state; raises AssertionError where that may not follow."""
         now = self.pending if self.pending is TxnState.PREPARE_EPOCH_FENCE else self.record.state
         assert now in MAY_FOLLOW[state], f"{self.record.transactional_id}: {now.title} -> {state.title}"
+        # Kafka notes it with every change, also where it stays the same.
+        changes.setdefault("previous_producer_id", self.record.producer_id)
         return Transition(
             replace(self.record, state=state, **changes),
             self.last_epoch if last_epoch is None else last_epoch,
