@@ -25,9 +25,10 @@ BACK_AFTER = 4
 
 @dataclass
 class Scene:
-    """A cluster in which loops write to `to`, under these transactional ids."""
+    """A cluster in which the loops of a group write to `to`, under these transactional ids."""
 
     cluster: Cluster
+    group: str
     to: str
     ids: tuple[str, ...]
 
@@ -105,11 +106,29 @@ def _coordinator_dies(scene: Scene, count: int, state: TxnState) -> None:
 
 
 def leader_dies(scene: Scene, count: int) -> None:
-    """The leader of an output partition dies with a transaction open in it."""
+    """The leader of an output partition dies with a transaction open; it coordinates nothing, if that can be."""
+    cluster = scene.cluster
+
+    def leader() -> int:
+        busy = {cluster.coordinator_of(scene.group).id}
+        shard = scene.coordinator(scene.ids[0])
+        busy |= set() if shard is None else {shard.node.id}
+        leaders = [cluster.leader_of(scene.to, p.partition).id for p in cluster.topic(scene.to).partitions]
+        return next((id for id in leaders if id not in busy), leaders[0])
+
+    _dies(scene, count, leader)
+
+
+def group_coordinator_dies(scene: Scene, count: int) -> None:
+    """The coordinator of the loop's group dies with a transaction open."""
+    _dies(scene, count, lambda: scene.cluster.coordinator_of(scene.group).id)
+
+
+def _dies(scene: Scene, count: int, who: Callable[[], int]) -> None:
     victims: list[int] = []
 
     def act() -> None:
-        victims.append(scene.cluster.leader_of(scene.to, 0).id)
+        victims.append(who())
         scene.cluster.world.crash(victims[0])
 
     def come() -> bool:

@@ -30,10 +30,19 @@ TROUBLES: tuple[Callable[[Scene, int], None] | None, ...] = (
     loop_troubles.coordinator_dies_while_open,
     loop_troubles.coordinator_dies_while_ending,
     loop_troubles.leader_dies,
+    loop_troubles.group_coordinator_dies,
 )
+# What a client cannot stand, and how we know.
+LACKS = {
+    (
+        "kafka-python",
+        "group_coordinator_dies",
+    ): "kafka-python 3.0.12 finds the new coordinator, and never sends it "
+    "the TxnOffsetCommit that the old one did not answer",
+}
 PARTITIONS = 3
 # A loop that hangs is the failure of its test.
-PATIENCE_S = 40.0
+PATIENCE_S = 300.0
 GROUP, FROM, TO = "billing", "orders", "invoices"
 
 _clients = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CLIENTS]
@@ -60,7 +69,7 @@ def cluster(request: pytest.FixtureRequest, count: int) -> Iterator[Cluster]:
         pytest.skip("these troubles come between two steps of mockbroker's brokers")
     from mockbroker import Cluster
 
-    with Cluster(brokers=3, topics={TO: PARTITIONS, FROM: PARTITIONS}) as cluster:
+    with Cluster(brokers=5, topics={TO: PARTITIONS, FROM: PARTITIONS}) as cluster:
         for number in range(count):
             cluster.topic(FROM).append(None, b"%d" % number, partition=number % PARTITIONS)
         yield cluster
@@ -130,9 +139,11 @@ def _judge(cluster: Cluster, count: int) -> None:
 def test_everything_is_done_exactly_once(
     name: str, trouble: Callable[[Scene, int], None] | None, cluster: Cluster, loops: Loops, count: int
 ) -> None:
+    if trouble is not None and (reason := LACKS.get((name, trouble.__name__))):
+        pytest.skip(reason)
     loops.start(name, Looping(GROUP, FROM, TO, "payer-1"))
     if trouble is not None:
-        scene = Scene(cluster, TO, ("payer-1",))
+        scene = Scene(cluster, GROUP, TO, ("payer-1",))
         for part in (1, 2, 3):
             trouble(scene, part * count // 2)  # a record and a marker for each transaction
     looped = loops.end_of("payer-1")
@@ -146,7 +157,7 @@ def test_a_member_that_dies_in_a_transaction_leaves_nothing_half_done(
 ) -> None:
     for number in (1, 2):
         loops.start(name, Looping(GROUP, FROM, TO, f"payer-{number}", idle_ms=12_000))
-    scene = Scene(cluster, TO, ("payer-1", "payer-2"))
+    scene = Scene(cluster, GROUP, TO, ("payer-1", "payer-2"))
     scene.when_written(count // 2)
     loops.kill("payer-1")
     cluster.clock.advance("70s")  # the session of the member, and the timeout of its transaction
@@ -157,7 +168,7 @@ def test_a_member_that_dies_in_a_transaction_leaves_nothing_half_done(
 def test_a_loop_that_commits_by_itself_is_found_out(cluster: Cluster, loops: Loops, count: int) -> None:
     how = Looping(GROUP, FROM, TO, "payer-1", broken=True)
     loops.start("confluent", how)
-    scene = Scene(cluster, TO, ("payer-1",))
+    scene = Scene(cluster, GROUP, TO, ("payer-1",))
     scene.when_written(count // 2)
     scene.when("a transaction to be open", lambda: scene.state("payer-1") is TxnState.ONGOING)
     loops.kill("payer-1")

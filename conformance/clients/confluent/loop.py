@@ -39,7 +39,13 @@ class ConfluentLoop:
         self._producer = self._new_producer()
 
     def _new_producer(self) -> Producer:
-        producer = Producer({**self._common, "transactional.id": self._how.transactional_id, "linger.ms": 0})
+        settings = {
+            "transactional.id": self._how.transactional_id,
+            "linger.ms": 0,
+            # Offsets for a coordinator that has died wait for it so long: a minute by default.
+            "socket.timeout.ms": 5_000,
+        }
+        producer = Producer({**self._common, **settings})
         _again(lambda: producer.init_transactions(DEADLINE_S))
         return producer
 

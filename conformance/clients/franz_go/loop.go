@@ -65,7 +65,8 @@ func pollSession(session *kgo.GroupTransactSession) ([]*kgo.Record, error) {
 	defer cancel()
 	fetches := session.PollRecords(ctx, 1)
 	for _, failed := range fetches.Errors() {
-		if !errors.Is(failed.Err, context.DeadlineExceeded) {
+		var rejoining *kgo.ErrGroupSession // told, and mended by the library itself
+		if !errors.Is(failed.Err, context.DeadlineExceeded) && !errors.As(failed.Err, &rejoining) {
 			return nil, failed.Err
 		}
 	}
