@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--against-kafka", metavar="VERSION", help="judge a real Kafka of this release")
     group.addoption("--kafka-nodes", type=int, default=1, help="how many nodes that Kafka has (default: 1)")
     group.addoption("--all-clients", action="store_true", help="also those that are slow to build or to tell")
+    group.addoption(
+        "--transactions", type=int, default=40, help="how long the loops of clients are (default: 40)"
+    )
     group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 import trio
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
-from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.internal_topics import OFFSETS, ensure_topic
 from mockbroker.core.usage import UsageError
 from mockbroker.faults.book import FaultBook
 from mockbroker.ghosts.company import Company
@@ -138,7 +138,7 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         def find() -> int:
             able = [node for node in self.world.nodes.values() if node.up and not node.paused]
             if able and OFFSETS_TOPIC not in self.world.controller.image.topics:
-                ensure_offsets_topic(able[0])
+                ensure_topic(able[0], OFFSETS)
                 self.world.settle()
             shard = coordinator_shard(self.world, group_id)
             if shard is None:
@@ -416,8 +416,8 @@ async def open_cluster(**options: Unpack[GivenOptions]) -> AsyncIterator[TrioClu
     failure: Exception | None = None
     wire = log_wire(cluster.world, cluster.options.log_wire)
     async with trio.open_nursery() as nursery:
-        options = cluster.options
-        serving = partial(serve, cluster.world, host=options.host, ports=options.port_of, faults=cluster.book)
+        given = cluster.options
+        serving = partial(serve, cluster.world, host=given.host, ports=given.port_of, faults=cluster.book)
         try:
             cluster.opened(await nursery.start(serving))
             yield cluster

@@ -40,6 +40,9 @@ class Plan:
 _COMMON: dict[str, int | str | bool] = {
     "offsets.topic.num.partitions": 50,
     "offsets.topic.replication.factor": 1,
+    "transaction.state.log.num.partitions": 5,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
 }
 
 ONE = Plan("one", 1, _COMMON | {"group.initial.rebalance.delay.ms": 0, "num.partitions": 1})
@@ -55,8 +58,13 @@ TIGHT = Plan(
         "producer.id.expiration.ms": 3000,
         "offsets.retention.minutes": 1,
         "offsets.retention.check.interval.ms": 2000,
+        "transactional.id.expiration.ms": 8000,
     },
-    looks={"producer.id.expiration.check.interval.ms": 500},
+    looks={
+        "producer.id.expiration.check.interval.ms": 500,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+        "transaction.remove.expired.transaction.cleanup.interval.ms": 500,
+    },
 )
 THREE = Plan(
     "three",
@@ -65,6 +73,9 @@ THREE = Plan(
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 5,
         "offsets.topic.replication.factor": 3,
+        "transaction.state.log.num.partitions": 5,
+        "transaction.state.log.replication.factor": 3,
+        "transaction.state.log.min.isr": 2,
         "default.replication.factor": 3,
         "min.insync.replicas": 2,
         "broker.session.timeout.ms": 3000,
@@ -78,7 +89,14 @@ THREE = Plan(
 SLOW = Plan(
     "slow",
     3,
-    THREE.config | {"broker.session.timeout.ms": 15_000, "replica.lag.time.max.ms": 15_000},
+    THREE.config
+    | {
+        "broker.session.timeout.ms": 15_000,
+        "replica.lag.time.max.ms": 15_000,
+        # Transactions are not to wait for the one that stands still.
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+    },
     racks=THREE.racks,
 )
 PLANS = {plan.name: plan for plan in (ONE, TIGHT, THREE, SLOW)}

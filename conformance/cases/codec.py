@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any
 
 from kio.index import load_request_schema, load_response_schema
+from kio.schema.errors import ErrorCode
 from kio.schema.index import api_key_map
 from kio.serial import entity_reader, entity_writer
 
@@ -75,10 +76,49 @@ def answer(api: str, version: int, frame: bytes) -> Answer:
     if schema.__header_schema__.__flexible__:
         assert frame[at] == 0, "Kafka puts no tagged fields into response headers"
         at += 1
+    if api == "DescribeTransactions":
+        return _described_transactions(frame[at:])
     entity, size = entity_reader(schema)(frame, at)
     assert at + size == len(frame), f"{len(frame) - at - size} bytes follow the answer of {api} v{version}"
     read: Answer = _plain(entity)
     return read
+
+
+def _described_transactions(body: bytes) -> Answer:
+    """By hand, because kio knows no time before 1970, and -1 stands for none."""
+    data = io.BytesIO(body)
+
+    def number(size: int) -> int:
+        return int.from_bytes(data.read(size), "big", signed=True)
+
+    def length() -> int:
+        value = shift = 0
+        while True:
+            (byte,) = data.read(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                return value - 1
+
+    def text() -> str:
+        return data.read(length()).decode()
+
+    def topic() -> Answer:
+        named = {"topic": text(), "partitions": [number(4) for _ in range(length())]}
+        data.read(1)
+        return named
+
+    def transaction() -> Answer:
+        told: Answer = {"error_code": ErrorCode(number(2)).name.upper(), "transactional_id": text()}
+        told |= {"transaction_state": text(), "transaction_timeout": number(4)}
+        told |= {"transaction_start_time": number(8), "producer_id": number(8), "producer_epoch": number(2)}
+        told["topics"] = [topic() for _ in range(length())]
+        data.read(1)
+        return told
+
+    answer = {"throttle_time": number(4), "transaction_states": [transaction() for _ in range(length())]}
+    assert data.read() == b"\0", "an answer ends with its tagged fields, of which there are none"
+    return answer
 
 
 @cache

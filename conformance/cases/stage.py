@@ -130,9 +130,9 @@ class Stage:
         answer = self.quietly("ListOffsets", 5, node=node, replica_id=-1, topics=topics)
         return bool(answer["topics"][0]["partitions"][0]["error_code"] == "NONE")
 
-    def high_watermark(self, topic: str, node: int) -> int:
-        """How far a replica of partition 0 knows the records to be committed."""
-        part = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1}
+    def high_watermark(self, topic: str, node: int, index: int = 0) -> int:
+        """How far a replica knows the records of a partition to be committed."""
+        part = {"partition": index, "fetch_offset": 0, "partition_max_bytes": 1}
         topics = [{"topic": topic, "partitions": [part]}]
         answer = self.quietly("Fetch", 12, node=node, max_bytes=1, topics=topics)
         return int(answer["responses"][0]["partitions"][0]["high_watermark"])

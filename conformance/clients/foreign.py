@@ -16,13 +16,17 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
 from conformance.clients.lines import TIMERS, Line, lines_of, records_of
+from conformance.clients.looping import Looped, Looping
 from conformance.clients.verbs import DEADLINE_S, Joining, Moment, Need, Partition, Record, Sending, Start
 
 # An order waits no longer than a story's deadline; what is on top is for the program to say so itself.
 ANSWER_S = DEADLINE_S + 10
+# A loop of a thousand transactions, in trouble, on a busy machine.
+LOOP_S = 600.0
 # A program ends by itself when its orders end. One that does not is stuck, and is killed.
 GOODBYE_S = 5.0
 # What a program said last on stderr, for the report of a failure.
@@ -73,14 +77,14 @@ class Process:
         """Whether it can take orders."""
         return self._running.poll() is None
 
-    def ask(self, do: str, **order: Any) -> Any:
-        """Give an order and wait for its result. A program that does not answer is killed."""
+    def ask(self, do: str, *, patience_s: float = ANSWER_S, **order: Any) -> Any:
+        """Give an order and wait for its result. A program that does not answer in time is killed."""
         assert self._running.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._running.stdin.write(json.dumps({"do": do, **order}).encode() + b"\n")
             self._running.stdin.flush()
         try:
-            line = self._answers.get(timeout=ANSWER_S)
+            line = self._answers.get(timeout=patience_s)
         except queue.Empty:
             self.kill()
             line = b""
@@ -146,11 +150,15 @@ class Foreign:
             "transact", topic=topic, records=sent, transactional_id=transactional_id, commit=commit
         )
 
+    def loop(self, how: Looping) -> Looped:
+        """Run a consume-transform-produce loop to its end; it takes longer than other orders."""
+        return Looped(**self.process.ask("loop", patience_s=LOOP_S, **asdict(how)))
+
     def open_reader(
         self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool
     ) -> ForeignReader:
         name = f"reader-{next(_serial)}"
-        where = {"topic": topic, "partitions": list(partitions), "start": start}
+        where: Line = {"topic": topic, "partitions": list(partitions), "start": start}
         self.process.ask("open_reader", reader=name, committed_only=committed_only, **where)
         return ForeignReader(self.process, name)
 

@@ -8,6 +8,7 @@ numbers.  stderr is for people.  The end of stdin ends the program, and a progra
     open            bootstrap, timers {NAME_ms: number}                    lacks {NEED: reason}
     produce         topic, records, acks "0" "1" "all", codec, idempotent  the offsets, or null if never told
     transact        topic, records, transactional_id, commit               null
+    loop            group, topic, to, transactional_id, idle_ms, broken    {committed, aborted, restarted}
     open_reader     reader, topic, partitions, start, committed_only       null, when "end" means an offset
     take            reader, count, wait_ms                                 records, fewer only after wait_ms
     seek            reader, partition, offset                              null

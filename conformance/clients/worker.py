@@ -10,9 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from conformance.clients.lines import Line, lines_of, records_of
+from conformance.clients.looping import Looping, loop
 from conformance.clients.verbs import Client, Joining, Member, Reader, Sending
 
 
@@ -49,6 +51,11 @@ class Worker:
     def do_transact(self, topic: str, records: list[Line], transactional_id: str, *, commit: bool) -> None:
         """Send in a transaction."""
         self.client.transact(topic, records_of(records), transactional_id, commit=commit)
+
+    def do_loop(self, **how: Any) -> Line:
+        """Run a consume-transform-produce loop."""
+        client: Any = self.client
+        return asdict(loop(client.looping(Looping(**how)), Looping(**how)))
 
     def do_open_reader(self, reader: str, committed_only: bool, **where: Any) -> None:  # by name
         """Open a reader."""

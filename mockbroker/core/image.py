@@ -83,6 +83,8 @@ class Image:
     topics: Mapping[str, TopicImage] = field(default_factory=dict)
     topic_names: Mapping[bytes, str] = field(default_factory=dict)
     configs: Mapping[tuple[ConfigKind, str], Mapping[str, str]] = field(default_factory=dict)
+    # The finalized level of transaction.version: with 2, every end of a transaction brings a new epoch (KIP-890).
+    transaction_version: int = 2
 
     def partition(self, topic: str, index: int) -> PartitionImage | None:
         """The partition, or None where there is none."""

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 from mockbroker.core.links import CONTROLLER, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mockbroker.core.image import Image, PartitionImage
+    from mockbroker.protocol.errors import ErrorCode
     from mockbroker.records.batch import Batch
+
+    # What became of each partition that was asked about.
+    TxnVerdicts = Mapping[tuple[str, int], ErrorCode]
 
 
 class FollowerFetch(Message):
@@ -132,9 +138,74 @@ class LoadCoordinator(Message):
     Until this is delivered the coordinator is loading; a rule that holds it keeps it so.
     """
 
-    __slots__ = ("index", "leader_epoch")
+    __slots__ = ("index", "leader_epoch", "topic")
 
-    def __init__(self, broker: int, index: int, leader_epoch: int) -> None:
+    def __init__(self, broker: int, topic: str, index: int, leader_epoch: int) -> None:
         super().__init__(broker, broker)
+        self.topic = topic
         self.index = index
         self.leader_epoch = leader_epoch
+
+
+class AddPartitionsToTxn(Message):
+    """A broker asks a transaction coordinator whether partitions are part of a transaction, or makes them so.
+
+    `answered` is called with the verdicts when they have come back; see `AddPartitionsToTxnResponse`.
+    """
+
+    __slots__ = ("add", "answered", "places", "producer", "transactional_id")
+
+    def __init__(
+        self, source: int, target: int, transactional_id: str, producer: tuple[int, int],
+        places: tuple[tuple[str, int], ...], *, add: bool, answered: Callable[[TxnVerdicts], None],
+    ) -> None:  # fmt: skip
+        super().__init__(source, target)
+        self.transactional_id = transactional_id
+        self.producer = producer
+        self.places = places
+        self.add = add
+        self.answered = answered
+
+
+class AddPartitionsToTxnResponse(Message):
+    """The coordinator's answer: a verdict for each partition."""
+
+    __slots__ = ("asked", "verdicts")
+
+    def __init__(self, asked: AddPartitionsToTxn, verdicts: TxnVerdicts) -> None:
+        super().__init__(asked.target, asked.source)
+        self.asked = asked
+        self.verdicts = verdicts
+
+
+class WriteTxnMarkers(Message):
+    """A transaction coordinator tells a leader how a transaction ended in some of its partitions."""
+
+    __slots__ = (
+        "commit", "coordinator_epoch", "coordinator_index", "places", "producer", "transactional_id", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self, source: int, target: int, transactional_id: str, *, producer: tuple[int, int], commit: bool,
+        places: tuple[tuple[str, int], ...], coordinator_index: int, coordinator_epoch: int, version: int,
+    ) -> None:  # fmt: skip
+        super().__init__(source, target)
+        self.transactional_id = transactional_id
+        self.producer = producer
+        self.commit = commit
+        self.places = places
+        # The coordinator's partition, to which the answer goes, and the term that it decided in.
+        self.coordinator_index = coordinator_index
+        self.coordinator_epoch = coordinator_epoch
+        self.version = version
+
+
+class WriteTxnMarkersResponse(Message):
+    """The leader's answer: a verdict for each partition."""
+
+    __slots__ = ("asked", "verdicts")
+
+    def __init__(self, asked: WriteTxnMarkers, verdicts: TxnVerdicts) -> None:
+        super().__init__(asked.target, asked.source)
+        self.asked = asked
+        self.verdicts = verdicts

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from mockbroker.core import settings
+from mockbroker.core.coordinators import Coordinators
 from mockbroker.core.fetch_sessions import FetchSessions
-from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
-from mockbroker.core.groups.shard import GroupShard
 from mockbroker.core.image import Image, PartitionImage, TopicImage
 from mockbroker.core.links import CONTROLLER, Message
 from mockbroker.core.messages import (
@@ -28,6 +27,7 @@ from mockbroker.core.replica import Replica
 from mockbroker.core.retention import NEVER_MS, next_look_ms, start_by_retention
 from mockbroker.core.ticket import Reply, Ticket
 from mockbroker.core.topic_configs import TopicConfig, resolve
+from mockbroker.core.transactions.talk import receive_transactional
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from mockbroker.core.broker_config import BrokerConfig
     from mockbroker.core.clock import Clock, Timer
     from mockbroker.core.controller import Controller
+    from mockbroker.core.groups.shard import GroupShard
     from mockbroker.core.links import Links
+    from mockbroker.core.transactions.shard import TransactionShard
     from mockbroker.core.world import World
 
 T = TypeVar("T")
@@ -60,7 +62,7 @@ class Node:
         self.links: Links = world.links
         self.image = Image()
         self.replicas: dict[tuple[str, int], Replica] = {}
-        self.shards: dict[int, GroupShard] = {}
+        self.coordinators = Coordinators(self)
         self.fetch_sessions = FetchSessions(self)
         self.up = True
         self.paused = False
@@ -141,15 +143,16 @@ class Node:
 
     def group_shard(self, group_id: str) -> GroupShard:
         """The shard that looks after a group.  Raises NOT_COORDINATOR or COORDINATOR_LOAD_IN_PROGRESS."""
-        topic = self.image.topics.get(OFFSETS_TOPIC)
-        shard = None
-        if topic is not None:
-            shard = self.shards.get(coordinator_partition(group_id, len(topic.partitions)))
-        if shard is None:
-            raise KafkaError(ErrorCode.NOT_COORDINATOR)
-        if shard.loading:
-            raise KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
-        return shard
+        return self.coordinators.group_shard(group_id)
+
+    def transaction_shard(self, transactional_id: str) -> TransactionShard:
+        """The shard that looks after a transactional id.  Raises as `group_shard` does."""
+        return self.coordinators.transaction_shard(transactional_id)
+
+    @property
+    def shards(self) -> dict[int, GroupShard]:
+        """The groups that this broker looks after, by partition of their topic."""
+        return self.coordinators.groups
 
     def forward(self, action: Callable[[Controller], T], timeout_ms: int) -> Reply[T | KafkaError]:
         """Have the controller do something.  Out of its reach, the answer is REQUEST_TIMED_OUT, in good time."""
@@ -186,11 +189,6 @@ class Node:
     def producer_id_expiration_ms(self) -> int:
         """The setting producer.id.expiration.ms."""
         return self.config[settings.PRODUCER_ID_EXPIRATION_MS]
-
-    @property
-    def offsets_commit_timeout_ms(self) -> int:
-        """The setting offsets.commit.timeout.ms."""
-        return self.config[settings.OFFSETS_COMMIT_TIMEOUT_MS]
 
     # -- retention --------------------------------------------------------------------------------
 
@@ -250,9 +248,10 @@ class Node:
                 and replica.leadership is not None
             ):
                 replica.leadership.receive_verdict(message)
+        elif isinstance(message, LoadCoordinator):
+            self.coordinators.load(message)
         else:
-            assert isinstance(message, LoadCoordinator), f"{message!r} is not for a broker"
-            self._load(message)
+            receive_transactional(self, message)
 
     def lost(self, message: Message) -> None:
         """A message of this broker's, or its answer, got lost: it asks again, as after a broken connection."""
@@ -297,15 +296,14 @@ class Node:
             self._apply_topic(name, old.topics.get(name))
         if old.brokers is not update.image.brokers:
             self._reconsider()
+        self.coordinators.look_for_leaders()
 
     def _apply_topic(self, name: str, old: TopicImage | None) -> None:
         topic = self.image.topics.get(name)
         if old is not None and (topic is None or topic.id != old.id):
             for partition in old.partitions:
                 self._drop(name, partition.index)
-            for shard in self.shards.values():
-                if not shard.loading:
-                    shard.forget_topic(name)
+            self.coordinators.forget_topic(name)
         if topic is None:
             return
         config = self.topic_config(name)
@@ -339,8 +337,7 @@ class Node:
         if replica.leadership is not None:
             # Fewer may have to be in sync now.  Not before the role: a deposed leader commits nothing by it.
             replica.leadership.count()
-        if topic.name == OFFSETS_TOPIC:
-            self._hold_shard(partition.index, replica)
+        self.coordinators.hold(topic.name, partition.index, replica)
         if early := self._early.pop((topic.id, partition.index), None):
             for fetch in early:
                 self._receive_fetch(fetch)
@@ -349,25 +346,8 @@ class Node:
         replica = self.replicas.pop((topic, index), None)
         if replica is None:
             return
-        if topic == OFFSETS_TOPIC and index in self.shards:
-            self.shards.pop(index).unload()
+        self.coordinators.drop(topic, index)
         replica.rest()
-
-    def _hold_shard(self, index: int, replica: Replica) -> None:
-        """A coordinator lives where its partition is led, and is read anew in every term."""
-        shard = self.shards.get(index)
-        if shard is not None and (not replica.leading or shard.leader_epoch != replica.leader_epoch):
-            del self.shards[index]
-            shard.unload()
-            shard = None
-        if shard is None and replica.leading:
-            self.shards[index] = GroupShard(self, replica)
-            self.links.send(LoadCoordinator(self.id, index, replica.leader_epoch))
-
-    def _load(self, message: LoadCoordinator) -> None:
-        shard = self.shards.get(message.index)
-        if shard is not None and shard.loading and shard.leader_epoch == message.leader_epoch:
-            shard.load()
 
     def _reconsider(self) -> None:
         for replica in self.replicas.values():
@@ -384,7 +364,7 @@ class Node:
         self._asleep.clear()
         self._inbox.clear()
         self._early.clear()
-        self.shards.clear()
+        self.coordinators.clear()
         self.fetch_sessions = FetchSessions(self)
         self._producer_ids = iter(range(0))
         self._retention_check = None
@@ -435,3 +415,4 @@ class Node:
                 replica.following.fetch()
             elif replica.leadership is not None and CONTROLLER in others:
                 replica.leadership.reconsider()
+        self.coordinators.look_for_leaders(everybody=True)

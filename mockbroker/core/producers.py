@@ -24,6 +24,9 @@ EXPIRY_SCAN_MS = 600_000
 
 SEQUENCE_MAX = 2**31 - 1
 
+# From this transaction version on, a marker carries the epoch after that of its transaction (KIP-1228).
+MARKERS_BUMP = 2
+
 
 @dataclass(slots=True)
 class SentBatch:
@@ -68,10 +71,12 @@ class AbortedTransaction:
 class Producers:
     """All producers of one log, and the transactions they have open in it."""
 
-    __slots__ = ("_by_id", "_unreplicated", "aborted")
+    __slots__ = ("_by_id", "_to_verify", "_unreplicated", "aborted")
 
     def __init__(self) -> None:
         self._by_id: dict[int, Producer] = {}
+        # Producers whose transactions have been asked about and not begun: epoch, and the lowest sequence seen.
+        self._to_verify: dict[int, tuple[int, int]] = {}
         self.aborted: list[AbortedTransaction] = []
         # Ended transactions whose marker is not yet committed: they still hold back the last stable offset.
         self._unreplicated: list[tuple[int, int]] = []
@@ -83,6 +88,43 @@ class Producers:
     def active(self) -> list[tuple[int, Producer]]:
         """All that is known, in the order in which producers appeared."""
         return list(self._by_id.items())
+
+    def must_verify(self, batch: Batch, *, from_zero: bool) -> bool:
+        """Whether the coordinator must be asked before this batch begins a transaction here (KIP-890).
+
+        `from_zero`: each epoch is one transaction, so that it begins with sequence 0 also where the producer is not
+        known.  Raises INVALID_PRODUCER_EPOCH for a producer that this log knows to be fenced.
+        """
+        known = self._by_id.get(batch.producer_id)
+        if known is not None:
+            _check_epoch(batch.producer_id, batch.producer_epoch, known)
+            if known.transaction_start is not None and known.epoch == batch.producer_epoch:
+                return False
+        epoch, lowest = self._to_verify.get(batch.producer_id, (batch.producer_epoch, batch.base_sequence))
+        if epoch != batch.producer_epoch:
+            lowest = batch.base_sequence
+        if from_zero and known is None:
+            lowest = 0
+        self._to_verify[batch.producer_id] = (batch.producer_epoch, min(lowest, batch.base_sequence))
+        return True
+
+    def check_marker(self, producer_id: int, epoch: int, coordinator_epoch: int, version: int) -> None:
+        """Judge a marker.  Raises INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED.
+
+        From transaction version 2 on it must be newer than the transaction that it ends: with the same epoch it is
+        a late one, of the transaction before.
+        """
+        known = self._by_id.get(producer_id)
+        if known is None:
+            return
+        open_here = known.transaction_start is not None
+        if epoch < known.epoch or (version >= MARKERS_BUMP and open_here and epoch == known.epoch):
+            raise KafkaError(
+                ErrorCode.INVALID_PRODUCER_EPOCH,
+                f"The marker of producer {producer_id} has epoch {epoch}, and {known.epoch} was seen",
+            )
+        if coordinator_epoch < known.coordinator_epoch:
+            raise KafkaError(ErrorCode.TRANSACTION_COORDINATOR_FENCED)
 
     def check(self, batch: Batch, now_ms: int, expiration_ms: int) -> SentBatch | None:
         """Judge a batch that a client wants appended.
@@ -96,6 +138,7 @@ class Producers:
         if known is not None and self._expired(known, now_ms, expiration_ms):
             del self._by_id[batch.producer_id]
             known = None
+        self._check_verified(batch, known)
         if known is None:
             # Nothing to compare with: any sequence is a beginning (Kafka 2.5, KIP-360).
             return None
@@ -106,12 +149,21 @@ class Producers:
         self._check_order(batch, known)
         return None
 
-    def _check_order(self, batch: Batch, known: Producer) -> None:
-        if batch.producer_epoch < known.epoch:
+    def _check_verified(self, batch: Batch, known: Producer | None) -> None:
+        """A transaction does not begin behind a batch that was refused while the coordinator was asked."""
+        if not batch.is_transactional or batch.producer_id not in self._to_verify:
+            return
+        if known is not None and known.transaction_start is not None:
+            return
+        epoch, lowest = self._to_verify[batch.producer_id]
+        if epoch == batch.producer_epoch and batch.base_sequence > lowest:
             raise KafkaError(
-                ErrorCode.INVALID_PRODUCER_EPOCH,
-                f"Producer {batch.producer_id} has epoch {batch.producer_epoch}, and {known.epoch} was seen",
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Producer {batch.producer_id} sent sequence {batch.base_sequence}, after {lowest} was refused",
             )
+
+    def _check_order(self, batch: Batch, known: Producer) -> None:
+        _check_epoch(batch.producer_id, batch.producer_epoch, known)
         expected = known.next_sequence if batch.producer_epoch == known.epoch else 0
         if batch.base_sequence != expected:
             raise KafkaError(
@@ -160,6 +212,7 @@ class Producers:
         )
         if batch.is_transactional and known.transaction_start is None:
             known.transaction_start = batch.base_offset
+            self._to_verify.pop(batch.producer_id, None)
 
     def _end_transaction(self, batch: Batch, known: Producer) -> None:
         marker = read_marker(batch)
@@ -184,3 +237,11 @@ class Producers:
     def aborted_between(self, start: int, below: int) -> list[AbortedTransaction]:
         """Aborted transactions that overlap [start, below)."""
         return [a for a in self.aborted if a.last_offset >= start and a.first_offset < below]
+
+
+def _check_epoch(producer_id: int, epoch: int, known: Producer) -> None:
+    if epoch < known.epoch:
+        raise KafkaError(
+            ErrorCode.INVALID_PRODUCER_EPOCH,
+            f"Producer {producer_id} has epoch {epoch}, and {known.epoch} was seen",
+        )

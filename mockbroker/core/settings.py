@@ -193,6 +193,59 @@ PRODUCER_ID_EXPIRATION_MS: Setting[int] = _acts(
     "producer.id.expiration.ms", at_least(1), "How long a partition remembers a producer that sends nothing."
 )
 
+# Transactions.
+
+TRANSACTION_MAX_TIMEOUT_MS: Setting[int] = _acts(
+    "transaction.max.timeout.ms",
+    at_least(1),
+    "The longest timeout that a client may want for its transactions.",
+)
+TRANSACTION_ABORT_CHECK_INTERVAL_MS: Setting[int] = _acts(
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+    at_least(1),
+    "How often a coordinator looks for transactions that have been open for too long.",
+)
+TRANSACTIONAL_ID_EXPIRATION_MS: Setting[int] = _acts(
+    "transactional.id.expiration.ms",
+    at_least(1),
+    "How long a transactional id without a transaction is remembered.",
+)
+TRANSACTIONAL_ID_CHECK_INTERVAL_MS: Setting[int] = _acts(
+    "transaction.remove.expired.transaction.cleanup.interval.ms",
+    at_least(1),
+    "How often a coordinator looks for transactional ids to forget.",
+)
+TRANSACTION_STATE_LOG_NUM_PARTITIONS: Setting[int] = _acts(
+    "transaction.state.log.num.partitions",
+    at_least(1),
+    "How many partitions __transaction_state is created with.",
+)
+TRANSACTION_STATE_LOG_REPLICATION_FACTOR: Setting[int] = _acts(
+    "transaction.state.log.replication.factor",
+    at_least(1),
+    "How many replicas __transaction_state is created with.",
+)
+TRANSACTION_STATE_LOG_MIN_ISR: Setting[int] = _acts(
+    "transaction.state.log.min.isr",
+    at_least(1),
+    "How many replicas must be in sync to write to __transaction_state.",
+)
+TRANSACTION_PARTITION_VERIFICATION: Setting[bool] = _acts(
+    "transaction.partition.verification.enable",
+    None,
+    "Whether a leader asks the coordinator before a transaction begins in its partition.",
+)
+ADD_PARTITIONS_RETRY_BACKOFF_MS: Setting[int] = _acts(
+    "add.partitions.to.txn.retry.backoff.ms",
+    at_least(0),
+    "How long a leader waits before it asks a busy coordinator again.",
+)
+ADD_PARTITIONS_RETRY_BACKOFF_MAX_MS: Setting[int] = _acts(
+    "add.partitions.to.txn.retry.backoff.max.ms",
+    at_least(0),
+    "For how long a leader goes on asking a busy coordinator.",
+)
+
 # Connections and requests.
 
 SOCKET_REQUEST_MAX_BYTES: Setting[int] = _acts(

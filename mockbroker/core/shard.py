@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mockbroker.core.ticket import Ticket
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.records.batch import iter_records
-from mockbroker.records.builder import NewRecord, build_batch
+from mockbroker.records.builder import ControlType, NewRecord, build_batch, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mockbroker.core.node import Node
     from mockbroker.core.replica import Replica
+    from mockbroker.records.batch import Batch
     from mockbroker.records.record import Record
 
 T = TypeVar("T")
@@ -49,9 +50,21 @@ class Shard:
 
     # -- what a subclass says ---------------------------------------------------------------------
 
+    @property
+    def patience_ms(self) -> int:
+        """How long a write waits for its replicas."""
+        raise AssertionError("a shard knows its patience")
+
     def replay(self, record: Record, offset: int) -> None:  # noqa: ARG002 - for subclasses
         """Fold one record in.  The only place where hard state changes."""
         raise AssertionError("a shard knows how to replay its records")
+
+    def replay_in_transaction(self, producer_id: int, record: Record, offset: int) -> None:  # noqa: ARG002 - for subclasses
+        """Fold in one record that counts only when its producer's transaction is committed."""
+        raise AssertionError(f"producer {producer_id} has no business in {self.replica!r}")
+
+    def replay_marker(self, producer_id: int, offset: int, *, commit: bool) -> None:
+        """A producer's transaction has ended in this partition."""
 
     def loaded(self) -> None:
         """All records are folded in: start what is soft, timers above all."""
@@ -68,13 +81,32 @@ class Shard:
         """Read the whole partition and begin to serve."""
         assert self.loading, "loaded twice"
         for batch in self.replica.log.batches:
-            for record in iter_records(batch):
-                if record.offset >= self.replica.log.start:
-                    self.replay(record, record.offset)
+            self.replay_batch(batch)
         self.loading = False
         self.replica.watch(self)
         self.loaded()
         self.committed(self.replica.high_watermark)
+
+    def replay_batch(self, batch: Batch) -> None:
+        """Fold in a batch of the log, be it records, records of a transaction, or the end of one."""
+        if batch.is_control:
+            if marker := read_marker(batch):
+                commit = marker.type is ControlType.COMMIT
+                self.replay_marker(batch.producer_id, batch.base_offset, commit=commit)
+            return
+        for record in iter_records(batch):
+            if record.offset < self.replica.log.start:
+                continue
+            if batch.is_transactional:
+                self.replay_in_transaction(batch.producer_id, record, record.offset)
+            else:
+                self.replay(record, record.offset)
+
+    def appended(self, batch: Batch) -> None:
+        """Somebody else has appended to the partition: the end of a transaction."""
+        if not self.loading:
+            self.replay_batch(batch)
+            self.committed(self.replica.high_watermark)
 
     def unload(self) -> None:
         """Stop serving: another broker leads, or this one knows that it no longer does."""
@@ -89,12 +121,16 @@ class Shard:
     # -- writing ----------------------------------------------------------------------------------
 
     def write(
-        self, records: list[tuple[bytes, bytes | None]], respond: Callable[[KafkaError | None], T]
+        self,
+        records: list[tuple[bytes, bytes | None]],
+        respond: Callable[[KafkaError | None], T],
+        producer: tuple[int, int] | None = None,
     ) -> Ticket[T]:
         """Append records as one batch, fold them in, and answer when they are committed.
 
-        What is written is visible to later operations at once, as in Kafka.  `respond` gets None, or
-        COORDINATOR_NOT_AVAILABLE (too few in sync, or not replicated within offsets.commit.timeout.ms), or
+        With a `producer`, an id and epoch, they are part of its transaction.  What is written is visible to later
+        operations at once, as in Kafka.  `respond` gets None, or
+        COORDINATOR_NOT_AVAILABLE (too few in sync, or not replicated in time), or
         NOT_COORDINATOR (leadership was lost meanwhile).
         """
         ticket: Ticket[T] = Ticket(f"records of {self.replica.topic}-{self.replica.index} to be replicated")
@@ -106,11 +142,16 @@ class Shard:
             ticket.resolve(respond(KafkaError(code)))
             return ticket
         now_ms = self.node.clock.now
-        batch = build_batch([NewRecord(key, value, (), now_ms) for key, value in records], now_ms=now_ms)
+        producer_id, producer_epoch = producer or (-1, -1)
+        batch = build_batch(
+            [NewRecord(key, value, (), now_ms) for key, value in records],
+            now_ms=now_ms,
+            producer_id=producer_id,
+            producer_epoch=producer_epoch,
+            transactional=producer is not None,
+        )
         appended = self.replica.append(batch)
-        stored = self.replica.log.batches[-1]
-        for record in iter_records(stored):
-            self.replay(record, record.offset)
+        self.replay_batch(self.replica.log.batches[-1])
         self._await_commit(appended.last_offset + 1, ticket, respond)
         return ticket
 
@@ -131,7 +172,7 @@ class Shard:
 
         def be_patient() -> None:
             if not ticket.done:
-                timer = self.node.patient_in(self.node.offsets_commit_timeout_ms, expire)
+                timer = self.node.patient_in(self.patience_ms, expire)
                 ticket.when_done(lambda _: timer.cancel())
 
         self.node.world.when_settled(be_patient)

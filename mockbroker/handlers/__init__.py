@@ -10,6 +10,8 @@ __all__ = ["HANDLERS", "Handler", "answers"]
 
 # After the registry on purpose: each of these registers itself when it is imported.
 from mockbroker.handlers import (  # noqa: F401 - see above
+    add_offsets_to_txn,
+    add_partitions_to_txn,
     alter_configs,
     api_versions,
     create_partitions,
@@ -23,7 +25,9 @@ from mockbroker.handlers import (  # noqa: F401 - see above
     describe_producers,
     describe_quorum,
     describe_topic_partitions,
+    describe_transactions,
     elect_leaders,
+    end_txn,
     fetch,
     find_coordinator,
     heartbeat,
@@ -34,6 +38,7 @@ from mockbroker.handlers import (  # noqa: F401 - see above
     list_config_resources,
     list_groups,
     list_offsets,
+    list_transactions,
     metadata,
     offset_commit,
     offset_delete,
@@ -41,4 +46,6 @@ from mockbroker.handlers import (  # noqa: F401 - see above
     offset_for_leader_epoch,
     produce,
     sync_group,
+    txn_offset_commit,
+    write_txn_markers,
 )

@@ -35,6 +35,9 @@ _METADATA_VERSION = SupportedFeature(name="metadata.version", min_version=7, max
 # On since 4.1 for new clusters: replicas that left the ISR may still be safe to elect (KIP-966).
 _ELR = SupportedFeature(name="eligible.leader.replicas.version", min_version=0, max_version=1)
 
+# Where 2 is on, every end of a transaction brings a new epoch (KIP-890); clients look for it here.
+_TRANSACTIONS = "transaction.version"
+_TRANSACTIONS_MAX = 2
 
 # What a client says that does not know which broker it talks to.
 NO_NODE = -1
@@ -73,7 +76,13 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
             return refuse(call, KafkaError(ErrorCode.INVALID_REQUEST))
         if _is_elsewhere(body, node):
             return refuse(call, KafkaError(ErrorCode.REBOOTSTRAP_REQUIRED))
-    features = [_METADATA_VERSION] if call.version < 4 else [_METADATA_VERSION, _ELR]
+    transactions = SupportedFeature(name=_TRANSACTIONS, min_version=0, max_version=_TRANSACTIONS_MAX)
+    features = [_METADATA_VERSION] if call.version < 4 else [_METADATA_VERSION, _ELR, transactions]
+    finalized = {
+        _METADATA_VERSION.name: _METADATA_VERSION.max_version,
+        _ELR.name: _ELR.max_version,
+        _TRANSACTIONS: node.image.transaction_version,
+    }
     return ApiVersionsResponse(
         api_keys=[
             ApiVersion(api_key=api, min_version=handler.advertised_from, max_version=handler.max_version)
@@ -82,12 +91,9 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
         supported_features=features,
         finalized_features_epoch=node.image.version,
         finalized_features=[
-            FinalizedFeature(
-                name=feature.name,
-                max_version_level=feature.max_version,
-                min_version_level=feature.max_version,
-            )
-            for feature in (_METADATA_VERSION, _ELR)
+            FinalizedFeature(name=name, max_version_level=level, min_version_level=level)
+            for name, level in finalized.items()
+            if level
         ],
     )
 

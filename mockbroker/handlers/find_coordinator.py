@@ -1,20 +1,20 @@
-"""FindCoordinator: which broker looks after a group.
+"""FindCoordinator: which broker looks after a group, or a transactional id.
 
 Any broker answers from its own metadata; the coordinator is the leader of one partition of
-`__consumer_offsets`.  The first question of a cluster's life has the topic made.  Kafka then answers
-COORDINATOR_NOT_AVAILABLE and lets the client ask again; with test-friendly defaults the answer waits for
-the end of the step, when the topic is there.
+`__consumer_offsets` or `__transaction_state`.  The first question of a cluster's life has the topic made.  Kafka
+then answers COORDINATOR_NOT_AVAILABLE and lets the client ask again; with test-friendly defaults the answer
+waits for the end of the step, when the topic is there.
 
 v1 kinds of key and messages - v4 many keys at once - v6 share groups
-Not here: transaction and share coordinators; asking for one is refused, with a message from v1 on.
+Not here: share coordinators; asking for one is refused, with a message from v1 on.
 """
 
 from __future__ import annotations
 
 from mockbroker.core.call import Call
-from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
-from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.groups.coordination import coordinator_partition
 from mockbroker.core.image import BrokerImage
+from mockbroker.core.internal_topics import OFFSETS, TRANSACTIONS, InternalTopic, ensure_topic
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Reply, Ticket, then
 from mockbroker.handlers.registry import answers
@@ -36,53 +36,55 @@ def _keys(call: Call[FindCoordinatorRequest]) -> list[str]:
 @answers(FindCoordinatorRequest, versions="0-6", refuse=refuse)
 def find_coordinator(call: Call[FindCoordinatorRequest], node: Node) -> Reply[FindCoordinatorResponse]:
     """Look the coordinators up, having their topic made first where it is missing."""
-    _check_kind(call)
-    if OFFSETS_TOPIC in node.image.topics:
-        return _look_up(call, node)
-    made = ensure_offsets_topic(node)
+    topic = _topic_of(call)
+    if topic.name in node.image.topics:
+        return _look_up(call, node, topic)
+    made = ensure_topic(node, topic)
     if not node.world.friendly:
         return refuse(call, KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE))
-    return then(made, lambda _: _once_settled(call, node))
+    return then(made, lambda _: _once_settled(call, node, topic))
 
 
-def _check_kind(call: Call[FindCoordinatorRequest]) -> None:
-    """Refuse what is not a group, in Kafka's order."""
+def _topic_of(call: Call[FindCoordinatorRequest]) -> InternalTopic:
+    """The topic whose leaders coordinate what is asked for; raises what Kafka says of other kinds."""
     kind = call.body.key_type
     if kind == GROUP:
-        return
+        return OFFSETS
     if kind == TRANSACTION:
-        raise KafkaError(ErrorCode.UNSUPPORTED_VERSION, "mockbroker has no transaction coordinator yet.")
+        return TRANSACTIONS
     if kind != SHARE or call.version < 6:
         raise KafkaError(ErrorCode.INVALID_REQUEST, ErrorCode.INVALID_REQUEST.text)
     raise KafkaError(ErrorCode.UNSUPPORTED_VERSION, "mockbroker has no share coordinator yet.")
 
 
-def _once_settled(call: Call[FindCoordinatorRequest], node: Node) -> Ticket[FindCoordinatorResponse]:
+def _once_settled(
+    call: Call[FindCoordinatorRequest], node: Node, topic: InternalTopic
+) -> Ticket[FindCoordinatorResponse]:
     """Answer at the end of this step, by when every broker within reach has heard of the new topic."""
     ticket: Ticket[FindCoordinatorResponse] = Ticket(
-        f"FindCoordinator: waiting for broker {node.id} to hear of {OFFSETS_TOPIC}"
+        f"FindCoordinator: waiting for broker {node.id} to hear of {topic.name}"
     )
-    node.world.when_settled(lambda: ticket.resolve(_look_up(call, node)))
+    node.world.when_settled(lambda: ticket.resolve(_look_up(call, node, topic)))
     return ticket
 
 
-def _look_up(call: Call[FindCoordinatorRequest], node: Node) -> FindCoordinatorResponse:
-    return _respond(call, [_find(node, key) for key in _keys(call)])
+def _look_up(call: Call[FindCoordinatorRequest], node: Node, topic: InternalTopic) -> FindCoordinatorResponse:
+    return _respond(call, [_find(node, topic, key) for key in _keys(call)])
 
 
-def _find(node: Node, group_id: str) -> Coordinator:
+def _find(node: Node, topic: InternalTopic, key: str) -> Coordinator:
     try:
-        broker = _coordinator_of(node, group_id)
+        broker = _coordinator_of(node, topic, key)
     except KafkaError as nobody:
-        return _not_found(group_id, nobody)
-    return Coordinator(key=group_id, node_id=broker.id, host=broker.host, port=broker.port, error_message="")
+        return _not_found(key, nobody)
+    return Coordinator(key=key, node_id=broker.id, host=broker.host, port=broker.port, error_message="")
 
 
-def _coordinator_of(node: Node, group_id: str) -> BrokerImage:
-    topic = node.image.topics.get(OFFSETS_TOPIC)
-    if topic is None:
+def _coordinator_of(node: Node, topic: InternalTopic, key: str) -> BrokerImage:
+    found = node.image.topics.get(topic.name)
+    if found is None:
         raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-    leader = topic.partitions[coordinator_partition(group_id, len(topic.partitions))].leader
+    leader = found.partitions[coordinator_partition(key, len(found.partitions))].leader
     if not node.image.alive(leader):
         raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     return node.image.brokers[leader]

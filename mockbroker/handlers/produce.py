@@ -6,16 +6,19 @@ out; the records stay in the log either way, as they do in Kafka.
 
 v7 zstd - v8 record errors and messages - v9 flexible - v10 leader hints (KIP-951) - v13 topic ids (KIP-516)
 Advertised from 0 although served from 3: older librdkafka switches compression off otherwise (KAFKA-18659).
-Not here: message sets (v0-2); transactions, whose ids nobody can have yet (INVALID_PRODUCER_ID_MAPPING).
+v12 a transactional batch joins the transaction by itself (KIP-890); before, AddPartitionsToTxn must have been sent
+Not here: message sets (v0-2).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mockbroker.core import settings
 from mockbroker.core.controller import INTERNAL_TOPICS
 from mockbroker.core.delayed import DelayedProduce, Written
-from mockbroker.core.ticket import Disconnect
+from mockbroker.core.ticket import Disconnect, then
+from mockbroker.core.transactions.talk import enrol
 from mockbroker.handlers.registry import answers
 from mockbroker.handlers.shapes import LeaderHints
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -35,9 +38,10 @@ from mockbroker.records.validate import AppendRules, validate_produced
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
+    from mockbroker.core.messages import TxnVerdicts
     from mockbroker.core.node import Node
     from mockbroker.core.replica import Replica
-    from mockbroker.core.ticket import Reply
+    from mockbroker.core.ticket import Reply, Ticket
 
 # No bytes at all, or the end of the connection, are answers too.
 Answer = ProduceResponse | Disconnect | None
@@ -49,6 +53,22 @@ ACKS_NONE, ACKS_LEADER, ACKS_ALL = 0, 1, -1
 
 # The one client that Kafka lets write to internal topics.
 ADMIN_CLIENT = "__admin_client"
+
+# The first versions whose clients know TRANSACTION_ABORTABLE, and whose batches join their transaction.
+ABORTABLE_SINCE, JOINS_SINCE = 11, 12
+
+VERIFICATION = settings.TRANSACTION_PARTITION_VERIFICATION
+
+# What the transaction's coordinator says that passes; old clients know only one code that makes them try again.
+_TRY_AGAIN = frozenset(
+    {
+        ErrorCode.CONCURRENT_TRANSACTIONS,
+        ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode.COORDINATOR_NOT_AVAILABLE,
+        ErrorCode.NOT_COORDINATOR,
+        ErrorCode.NETWORK_EXCEPTION,
+    }
+)
 
 # Refusals that say nothing of the log they did not reach: their log start is -1, that of all others is real.
 _BEFORE_THE_LOG = frozenset(
@@ -96,7 +116,9 @@ def produce(call: Call[ProduceRequest], node: Node) -> Reply[Answer]:
 class _Producing:
     """One produce request on its way: its answer so far, and what still has to be replicated."""
 
-    __slots__ = ("_acks", "_body", "_call", "_hints", "_node", "_response", "_written")
+    __slots__ = (
+        "_acks", "_asked", "_body", "_call", "_hints", "_node", "_response", "_verdicts", "_written",
+    )  # fmt: skip
 
     def __init__(self, call: Call[ProduceRequest], node: Node) -> None:
         self._call = call
@@ -106,13 +128,26 @@ class _Producing:
         self._written: list[Written] = []
         self._hints = LeaderHints(node)
         self._response = ProduceResponse()
+        self._asked = self._each_once()
+        # What the transaction's coordinator said of partitions in which a transaction would begin.
+        self._verdicts: dict[tuple[str, int], ErrorCode] = {}
 
     def reply(self) -> Reply[Answer]:
         if (spoiled := self._spoiled()) is not None:
             if self._acks == ACKS_NONE:
                 return Disconnect(f"acks=0, and the request failed: {spoiled.code.name}")
             return refuse(self._call, spoiled)
-        for topic, parts in self._asked():
+        beginning = self._beginning_transactions()
+        if not beginning:
+            return self._append_all()
+        return then(self._enrol(beginning), self._append_verified)
+
+    def _append_verified(self, verdicts: TxnVerdicts) -> Reply[Answer]:
+        self._verdicts.update(verdicts)
+        return self._append_all()
+
+    def _append_all(self) -> Reply[Answer]:
+        for topic, parts in self._asked:
             self._append_topic(topic, parts)
         response = self._response
         response.node_endpoints = self._hints.endpoints
@@ -151,7 +186,56 @@ class _Producing:
         except KafkaError:
             return False  # anything else that is wrong is this partition's affair
 
-    def _asked(self) -> list[tuple[ProduceTopic, dict[int, ProducePartition]]]:
+    # -- transactions -----------------------------------------------------------------------------
+
+    def _beginning_transactions(self) -> dict[tuple[str, int], Batch]:
+        """The batches that would begin their producer's transaction in their partition."""
+        if self._body.transactional_id is None or not self._node.config[VERIFICATION]:
+            return {}
+        beginning: dict[tuple[str, int], Batch] = {}
+        for topic, parts in self._asked:
+            for part in parts.values():
+                name = self._name_of(topic)
+                if name is not None and (batch := self._begins(name, part)) is not None:
+                    beginning[name, part.index] = batch
+        return beginning
+
+    def _begins(self, topic: str, part: ProducePartition) -> Batch | None:
+        """The batch, if the coordinator must be asked for it.  What is wrong with it is said when it is appended."""
+        try:
+            batch = self._admitted(topic, part)
+            producers = self._node.leader_of(topic, part.index).producers
+        except KafkaError:
+            return None
+        if not batch.is_transactional:
+            return None
+        try:
+            must = producers.must_verify(batch, from_zero=self._call.version >= JOINS_SINCE)
+            return batch if must else None
+        except KafkaError as fenced:
+            self._verdicts[topic, part.index] = fenced.code
+            return None
+
+    def _enrol(self, beginning: dict[tuple[str, int], Batch]) -> Ticket[TxnVerdicts]:
+        """Ask the coordinator of the transaction; from v12 on that makes the partitions part of it."""
+        batch = next(iter(beginning.values()))
+        return enrol(
+            self._node,
+            self._body.transactional_id or "",
+            (batch.producer_id, batch.producer_epoch),
+            list(beginning),
+            add=self._call.version >= JOINS_SINCE,
+        )
+
+    def _check_verdict(self, topic: str, index: int) -> None:
+        """Raise what the coordinator said, in words that this client's version knows."""
+        verdict = self._verdicts.get((topic, index), ErrorCode.NONE)
+        if verdict is not ErrorCode.NONE:
+            raise _told(verdict, self._call.version)
+
+    # -- partitions -------------------------------------------------------------------------------
+
+    def _each_once(self) -> list[tuple[ProduceTopic, dict[int, ProducePartition]]]:
         """Each topic once, with its partitions: one named twice is answered once, and its last entry counts."""
         asked: dict[str | bytes, tuple[ProduceTopic, dict[int, ProducePartition]]] = {}
         for topic in self._body.topic_data:
@@ -180,6 +264,7 @@ class _Producing:
         if topic is None:
             return _refused(part.index, KafkaError(ErrorCode.UNKNOWN_TOPIC_ID))
         try:
+            self._check_verdict(topic, part.index)
             batch = self._admitted(topic, part)
             replica = self._node.leader_of(topic, part.index)
         except KafkaError as refused:
@@ -201,8 +286,6 @@ class _Producing:
         if self._node.image.partition(topic, part.index) is None:
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         batch = parse_produced(part.records, version=self._call.version)
-        if batch.is_transactional:
-            raise KafkaError(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         if self._acks not in (ACKS_NONE, ACKS_LEADER, ACKS_ALL):
             raise KafkaError(ErrorCode.INVALID_REQUIRED_ACKS)
         if topic in INTERNAL_TOPICS and self._call.client_id != ADMIN_CLIENT:
@@ -237,6 +320,18 @@ class _Producing:
         if code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
             partition.current_leader = self._hints.leader(replica.topic, replica.index)
             self._response.node_endpoints = self._hints.endpoints
+
+
+def _told(verdict: ErrorCode, version: int) -> KafkaError:
+    """A coordinator's verdict as a producer is told it."""
+    if verdict in _TRY_AGAIN:
+        busy = verdict is ErrorCode.CONCURRENT_TRANSACTIONS
+        return KafkaError(verdict if busy and version >= JOINS_SINCE else ErrorCode.NOT_ENOUGH_REPLICAS)
+    if verdict is ErrorCode.PRODUCER_FENCED:
+        return KafkaError(ErrorCode.INVALID_PRODUCER_EPOCH)
+    if verdict is ErrorCode.TRANSACTION_ABORTABLE and version < ABORTABLE_SINCE:
+        return RecordsRefused(ErrorCode.INVALID_TXN_STATE, "The partition is not part of the transaction.")
+    return KafkaError(verdict)
 
 
 def _rules(replica: Replica, now_ms: int) -> AppendRules:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.shared import LeaderIdAndEpoch, NodeEndpoint
 
 if TYPE_CHECKING:
@@ -44,3 +45,11 @@ class LeaderHints:
     def endpoints(self) -> list[NodeEndpoint]:
         """Where the leaders named so far can be reached."""
         return list(self._endpoints.values())
+
+
+def fenced_code(error: KafkaError, version: int, fenced_since: int) -> ErrorCode:
+    """The code for a transactional client: old ones do not know PRODUCER_FENCED, and are told of their epoch."""
+    code = ErrorCode(error.code)
+    if code is ErrorCode.PRODUCER_FENCED and version < fenced_since:
+        return ErrorCode.INVALID_PRODUCER_EPOCH
+    return code

@@ -460,6 +460,20 @@ def test_an_administrator_who_removes_a_live_ghost_has_it_come_back(house: Haunt
     assert ghost.places() == every()
 
 
+def test_the_same_seed_gives_the_same_story_to_the_letter() -> None:
+    def story() -> str:
+        house = Haunted()
+        first, second = house.join(), house.join(assignor="range")
+        second.be_silent()
+        house.world.clock.advance(SESSION_MS)
+        house.act(lambda: house.world.crash(house.coordinator()))
+        house.act(second.speak)
+        house.act(first.leave)
+        return house.world.history.dump()
+
+    assert story() == story()
+
+
 def test_no_ghost_means_no_resident(house: Haunted) -> None:
     assert house.world.residents == []
     house.join()

@@ -19,6 +19,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import for_code
 
+from conformance.clients.aiokafka.loop import AiokafkaLoop
+from conformance.clients.looping import Looping
 from conformance.clients.verbs import (
     DEADLINE_S,
     FETCH_MAX_WAIT_MS,
@@ -108,6 +110,10 @@ class Aiokafka:
                 await producer.stop()
 
         self.loop.run(transaction())
+
+    def looping(self, how: Looping) -> AiokafkaLoop:
+        """Its part of a consume-transform-produce loop."""
+        return AiokafkaLoop(self.loop, self.common, how)
 
     def open_reader(
         self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool

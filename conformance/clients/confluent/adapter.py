@@ -27,6 +27,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported th
     OffsetSpec,
 )
 
+from conformance.clients.confluent.loop import ConfluentLoop
+from conformance.clients.looping import Looping
 from conformance.clients.verbs import (
     DEADLINE_S,
     FETCH_MAX_WAIT_MS,
@@ -75,6 +77,10 @@ class Confluent:
         producer.begin_transaction()
         _send(producer, topic, records)
         producer.commit_transaction(DEADLINE_S) if commit else producer.abort_transaction(DEADLINE_S)
+
+    def looping(self, how: Looping) -> ConfluentLoop:
+        """Its part of a consume-transform-produce loop."""
+        return ConfluentLoop(self.common, how)
 
     def open_reader(
         self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool

@@ -65,6 +65,9 @@ type Order struct {
 	Instance        *string         `json:"instance"`
 	AutoCommit      bool            `json:"auto_commit"`
 	Offsets         map[int32]int64 `json:"offsets"`
+	To              string          `json:"to"`
+	IdleMs          int64           `json:"idle_ms"`
+	Broken          bool            `json:"broken"`
 }
 
 // PartitionList is `partitions` where the verb wants them by number.
@@ -113,6 +116,18 @@ type Story interface {
 	DeleteTopic(Order) error
 	PartitionCount(Order) (*int, error)
 	Close() error
+}
+
+// Looper is a story whose library has all that a consume-transform-produce loop needs.
+type Looper interface {
+	Loop(Order) (Looped, error)
+}
+
+// Looped is what a loop says it did.
+type Looped struct {
+	Committed int `json:"committed"`
+	Aborted   int `json:"aborted"`
+	Restarted int `json:"restarted"`
 }
 
 // Reader is a consumer without a group.
@@ -185,6 +200,8 @@ func (cast *cast) obey(order Order) (any, error) {
 		return cast.story.Produce(order)
 	case "transact":
 		return nil, cast.story.Transact(order)
+	case "loop":
+		return cast.story.(Looper).Loop(order)
 	case "offset_at":
 		return cast.story.OffsetAt(order)
 	case "create_topic":

@@ -50,6 +50,8 @@ final class Story {
         return produce(order);
       case "transact":
         return transact(order);
+      case "loop":
+        return loop(order);
       case "open_reader":
         return openReader(order);
       case "take":
@@ -109,6 +111,17 @@ final class Story {
       }
     }
     return null;
+  }
+
+  private Object loop(JsonNode order) {
+    Properties reading = with("group.id", order.get("group").asText());
+    reading.put("session.timeout.ms", timers.get("session_timeout_ms").asText());
+    reading.put("heartbeat.interval.ms", timers.get("heartbeat_interval_ms").asText());
+    reading.put("isolation.level", "read_committed");
+    reading.put("max.poll.records", "1");
+    Properties writing = with("transactional.id", order.get("transactional_id").asText());
+    Loop loop = new Loop(consumer(reading), () -> producer(writing), order, deadline);
+    return loop.run(order.get("idle_ms").asLong());
   }
 
   private List<Long> send(KafkaProducer<byte[], byte[]> producer, JsonNode order) throws Exception {

@@ -27,6 +27,8 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from conformance.clients.kafka_python.loop import KafkaPythonLoop
+from conformance.clients.looping import Looping
 from conformance.clients.verbs import (
     DEADLINE_S,
     FETCH_MAX_WAIT_MS,
@@ -97,6 +99,10 @@ class KafkaPython:
             producer.commit_transaction() if commit else producer.abort_transaction()
         finally:
             producer.close(timeout=DEADLINE_S)
+
+    def looping(self, how: Looping) -> KafkaPythonLoop:
+        """Its part of a consume-transform-produce loop."""
+        return KafkaPythonLoop(self.common, how)
 
     def open_reader(
         self, topic: str, partitions: Sequence[int], start: Start, *, committed_only: bool

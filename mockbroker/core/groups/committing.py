@@ -59,6 +59,34 @@ def commit(shard: GroupShard, who: Committer, offsets: Sequence[OffsetToCommit])
         member = check_commit(group, who)
         if member is not None and group.state in (State.STABLE, State.PREPARING):
             keep_alive(shard, group, member)
+    return _stored(shard, who, offsets, "OffsetCommit")
+
+
+def commit_in_transaction(
+    shard: GroupShard, who: Committer, offsets: Sequence[OffsetToCommit]
+) -> Outcome[Verdicts]:
+    """The same for a transaction, of which a member's generation is asked only when it names one (KIP-447)."""
+    group = shard.groups.get(who.group_id)
+    if group is None:
+        _check_missing_group(who)
+    else:
+        _check_transactional(group, who)
+    return _stored(shard, who, offsets, "TxnOffsetCommit")
+
+
+def _check_transactional(group: ClassicGroup, who: Committer) -> None:
+    if group.state is State.DEAD:
+        raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    if who.generation < 0 and not who.member_id and who.instance_id is None:
+        return
+    group.check_member(who.member_id, who.instance_id)
+    group.check_generation(who.generation)
+
+
+def _stored(
+    shard: GroupShard, who: Committer, offsets: Sequence[OffsetToCommit], request: str
+) -> Outcome[Verdicts]:
+    """Records for all offsets that may be stored, and a verdict for each."""
     size_max = shard.setting(settings.OFFSET_METADATA_MAX_BYTES)
     verdicts = [
         ErrorCode.OFFSET_METADATA_TOO_LARGE if offset.metadata_size > size_max else ErrorCode.NONE
@@ -75,7 +103,7 @@ def commit(shard: GroupShard, who: Committer, offsets: Sequence[OffsetToCommit])
         return verdicts if error is None else [error.code] * len(verdicts)
 
     return once_stored(
-        records, f"OffsetCommit of {who.group_id}: waiting for its records to be replicated", answer
+        records, f"{request} of {who.group_id}: waiting for its records to be replicated", answer
     )
 
 
@@ -166,7 +194,7 @@ def expired(shard: GroupShard, group: ClassicGroup, *, all_due: bool = False) ->
         and not group.subscribes(place[0])
         and (all_due or is_expired(offset, counts_from(offset), now_ms, retention_ms))
     ]
-    if group.state is State.EMPTY and len(records) == len(written):
+    if group.state is State.EMPTY and len(records) == len(written) and not shard.offsets.has_open(group.id):
         records.append(GroupRemoved(group.id))
     return records
 

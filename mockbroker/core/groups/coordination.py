@@ -9,6 +9,7 @@ from __future__ import annotations
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 OFFSETS_TOPIC = "__consumer_offsets"
+TRANSACTIONS_TOPIC = "__transaction_state"
 
 _SIGN = 1 << 31
 _WRAP = (1 << 32) - 1

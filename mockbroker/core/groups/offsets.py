@@ -2,7 +2,7 @@
 
 What is written counts for the coordinator at once; what readers are told has passed the high watermark.
 Knows records and log positions; does not know states, members or clocks.  Offsets of open
-transactions will be kept beside these, by producer id, and move in here when their marker comes.
+transactions are kept beside these, by producer id, and move in here when their marker comes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mockbroker.core.groups.records import NO_EXPIRY, OffsetCommitted, OffsetRem
 from mockbroker.protocol.types import ZERO_UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 # The retention time of a request that leaves it to the broker.
 BROKERS_RETENTION = -1
@@ -57,24 +57,49 @@ class OffsetToCommit:
 class OffsetBook:
     """The offsets of all groups of one shard."""
 
-    __slots__ = ("_safe", "_unsafe", "_written")
+    __slots__ = ("_open", "_safe", "_unsafe", "_unstable", "_written")
 
     def __init__(self) -> None:
         self._written: dict[str, dict[Place, OffsetCommitted]] = {}
         self._safe: dict[str, dict[Place, OffsetCommitted]] = {}
-        # Written and perhaps not yet replicated: (offset of the record, record).
-        self._unsafe: deque[tuple[int, OffsetCommitted | OffsetRemoved]] = deque()
+        # Written and perhaps not yet replicated: (offset of the record, what it does to what readers see).
+        self._unsafe: deque[tuple[int, Callable[[], None]]] = deque()
+        # Offsets of transactions that are open, by producer id.
+        self._open: dict[int, list[OffsetCommitted]] = {}
+        # The same as readers may know it: those of whose end they have not heard.
+        self._unstable: dict[int, list[OffsetCommitted]] = {}
 
     def replay(self, record: OffsetCommitted | OffsetRemoved, log_offset: int) -> None:
         """Fold one record in.  Readers see it when `settle` passes its place in the log."""
         _fold(self._written, record)
-        self._unsafe.append((log_offset, record))
+        self._unsafe.append((log_offset, lambda: _fold(self._safe, record)))
+
+    def replay_in_transaction(self, producer_id: int, record: OffsetCommitted, log_offset: int) -> None:
+        """Fold in an offset that counts from when its producer's transaction is committed."""
+        self._open.setdefault(producer_id, []).append(record)
+        self._unsafe.append((log_offset, lambda: self._unstable.setdefault(producer_id, []).append(record)))
+
+    def replay_marker(self, producer_id: int, log_offset: int, *, commit: bool) -> list[OffsetCommitted]:
+        """A producer's transaction has ended; gives the offsets that it had, whatever became of them."""
+        ended = self._open.pop(producer_id, [])
+        if commit:
+            for record in ended:
+                _fold(self._written, record)
+
+        def tell_readers() -> None:
+            for record in self._unstable.pop(producer_id, ()):
+                if commit:
+                    _fold(self._safe, record)
+
+        if ended:
+            self._unsafe.append((log_offset, tell_readers))
+        return ended
 
     def settle(self, end_offset: int) -> bool:
         """Records below `end_offset` are replicated; True when readers see something new."""
         moved = False
         while self._unsafe and self._unsafe[0][0] < end_offset:
-            _fold(self._safe, self._unsafe.popleft()[1])
+            self._unsafe.popleft()[1]()
             moved = True
         return moved
 
@@ -85,6 +110,22 @@ class OffsetBook:
     def safe(self, group_id: str) -> Mapping[Place, OffsetCommitted]:
         """The group's offsets as readers may know them."""
         return self._safe.get(group_id, {})
+
+    def is_unstable(self, group_id: str, place: Place) -> bool:
+        """Whether an open transaction may yet move this offset, as far as readers know."""
+        return any(
+            (record.group_id, record.topic, record.index) == (group_id, *place)
+            for records in self._unstable.values()
+            for record in records
+        )
+
+    def has_open(self, group_id: str) -> bool:
+        """Whether an open transaction has offsets of this group."""
+        return any(record.group_id == group_id for records in self._open.values() for record in records)
+
+    def open_by(self, producer_id: int) -> list[OffsetCommitted]:
+        """The offsets of a producer's open transaction."""
+        return list(self._open.get(producer_id, ()))
 
     def holders_of(self, topic: str) -> Iterator[OffsetRemoved]:
         """The removals that would make every group forget this topic."""

@@ -7,11 +7,11 @@ is not known here is left alone, as Kafka leaves it, so that newer logs can be l
 
 # No `from __future__ import annotations`: declarations need their annotations at run time.
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from mockbroker.protocol.codec import decode, encode
-from mockbroker.protocol.errors import MalformedMessage
-from mockbroker.protocol.schema import message, schema_of, struct
+from mockbroker.core.numbered import number_of, open_numbered, seal_numbered
+from mockbroker.protocol.codec import decode
+from mockbroker.protocol.schema import message, struct
 from mockbroker.protocol.types import (
     ZERO_UUID,
     Bytes,
@@ -158,17 +158,17 @@ def encode_record(record: GroupRecord) -> tuple[bytes, bytes | None]:
     """Key and value as Kafka 4.4 writes them; a removal is a key without a value."""
     match record:
         case GroupMetadata():
-            key = _sealed(GROUP_METADATA, GroupMetadataKey(group=record.group_id))
-            return key, _sealed(GROUP_METADATA_VALUE, _group_value(record))
+            key = seal_numbered(GROUP_METADATA, GroupMetadataKey(group=record.group_id), 0)
+            return key, seal_numbered(GROUP_METADATA_VALUE, _group_value(record), GROUP_METADATA_VALUE)
         case GroupRemoved():
-            return _sealed(GROUP_METADATA, GroupMetadataKey(group=record.group_id)), None
+            return seal_numbered(GROUP_METADATA, GroupMetadataKey(group=record.group_id), 0), None
         case OffsetCommitted():
             layout = (
                 OFFSET_COMMIT_VALUE
                 if record.expire_timestamp_ms == NO_EXPIRY
                 else OFFSET_COMMIT_VALUE_EXPIRING
             )
-            return _offset_key(record), _sealed(layout, _offset_value(record))
+            return _offset_key(record), seal_numbered(layout, _offset_value(record), layout)
         case OffsetRemoved():
             return _offset_key(record), None
 
@@ -178,12 +178,12 @@ def parse_record(key: bytes, value: bytes | None) -> GroupRecord | None:
 
     Raises MalformedMessage, a ValueError, when it is of a known type and yet makes no sense.
     """
-    match _number(key):
+    match number_of(key):
         case 0 | 1:
             at = decode(OffsetCommitKey, 0, key, 2)
             if value is None:
                 return OffsetRemoved(at.group, at.topic, at.partition)
-            return _offset_committed(at, _opened(OffsetCommitValue, value))
+            return _offset_committed(at, open_numbered(OffsetCommitValue, value))
         case 2:
             group_id = decode(GroupMetadataKey, 0, key, 2).group
             return GroupRemoved(group_id) if value is None else _group_metadata(group_id, value)
@@ -191,32 +191,9 @@ def parse_record(key: bytes, value: bytes | None) -> GroupRecord | None:
             return None
 
 
-def _sealed(number: int, body: object) -> bytes:
-    """A numbered body.  A value's number is its layout; a key's is its type, and keys have one layout."""
-    version = 0 if isinstance(body, OffsetCommitKey | GroupMetadataKey) else number
-    return number.to_bytes(2, "big") + b"".join(bytes(part) for part in encode(body, version))
-
-
-def _opened(value_type: type[Any], value: bytes) -> Any:
-    """Read a numbered value of any layout that ever was.  A newer one cannot be read."""
-    layout = _number(value)
-    if layout not in schema_of(value_type).versions:
-        raise MalformedMessage(f"{value_type.__name__} has no layout {layout}")
-    return decode(value_type, layout, value, 2)
-
-
-def _number(numbered: bytes) -> int:
-    if len(numbered) < 2:
-        raise MalformedMessage(
-            f"a coordinator's record begins with two bytes of type, not {bytes(numbered)!r}"
-        )
-    return int.from_bytes(numbered[:2], "big", signed=True)
-
-
 def _offset_key(record: OffsetCommitted | OffsetRemoved) -> bytes:
-    return _sealed(
-        OFFSET_COMMIT, OffsetCommitKey(group=record.group_id, topic=record.topic, partition=record.index)
-    )
+    key = OffsetCommitKey(group=record.group_id, topic=record.topic, partition=record.index)
+    return seal_numbered(OFFSET_COMMIT, key, 0)
 
 
 def _offset_value(record: OffsetCommitted) -> OffsetCommitValue:
@@ -268,7 +245,7 @@ def _group_value(record: GroupMetadata) -> GroupMetadataValue:
 
 
 def _group_metadata(group_id: str, value: bytes) -> GroupMetadata:
-    group = _opened(GroupMetadataValue, value)
+    group = open_numbered(GroupMetadataValue, value)
     return GroupMetadata(
         group_id=group_id,
         generation=group.generation,

@@ -71,6 +71,11 @@ class GroupShard(Shard):
         """The brokers' time: sessions, rebalances and retention all count by it."""
         return self.node.clock
 
+    @property
+    def patience_ms(self) -> int:
+        """offsets.commit.timeout.ms: how long a commit waits for its replicas."""
+        return self.setting(settings.OFFSETS_COMMIT_TIMEOUT_MS)
+
     def setting(self, setting: Setting[T]) -> T:
         """A broker setting in force."""
         return self.node.config[setting]
@@ -136,6 +141,20 @@ class GroupShard(Shard):
             if isinstance(said, OffsetCommitted) and said.group_id not in self.groups:
                 self._take_in(ClassicGroup(said.group_id))
             self.offsets.replay(said, offset)
+
+    def replay_in_transaction(self, producer_id: int, record: Record, offset: int) -> None:
+        """Fold in an offset of an open transaction.  Its group begins with it, if there was none."""
+        said = None if record.key is None else parse_record(record.key, record.value)
+        if not isinstance(said, OffsetCommitted):
+            return
+        if said.group_id not in self.groups:
+            self._take_in(ClassicGroup(said.group_id))
+        self.offsets.replay_in_transaction(producer_id, said, offset)
+
+    def replay_marker(self, producer_id: int, offset: int, *, commit: bool) -> None:
+        """A transaction has ended: its offsets count now, or never."""
+        for said in self.offsets.replay_marker(producer_id, offset, commit=commit):
+            self._changed(said.group_id)
 
     def _take_in(self, group: ClassicGroup) -> None:
         self.groups[group.id] = group
@@ -236,6 +255,15 @@ class GroupShard(Shard):
     def commit_offsets(self, who: Committer, offsets: Sequence[OffsetToCommit]) -> Reply[Verdicts]:
         """OffsetCommit; see `committing`.  One verdict per offset, in order."""
         return self.carry_out(who.group_id, committing.commit(self, who, offsets))
+
+    def commit_in_transaction(
+        self, who: Committer, offsets: Sequence[OffsetToCommit], producer: tuple[int, int]
+    ) -> Reply[Verdicts]:
+        """TxnOffsetCommit; see `committing`.  The transaction has been asked already."""
+        outcome = committing.commit_in_transaction(self, who, offsets)
+        self.write([encode_record(record) for record in outcome.records], outcome.stored, producer)
+        self._changed(who.group_id)
+        return outcome.reply
 
     def committed_offsets(self, group_id: str) -> Mapping[Place, OffsetCommitted]:
         """What OffsetFetch may tell: offsets that are replicated."""

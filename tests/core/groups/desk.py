@@ -15,8 +15,8 @@ from mockbroker.core.controller import NewTopic
 from mockbroker.core.groups.classic import ClassicGroup
 from mockbroker.core.groups.consumer_protocol import Subscription, write_assignment, write_subscription
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
-from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
 from mockbroker.core.groups.shard import GroupShard
+from mockbroker.core.internal_topics import OFFSETS, ensure_topic
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Ticket
 from mockbroker.core.world import World
@@ -88,7 +88,7 @@ class Desk:
         ids = range(1, brokers + 1)
         self.world = World(brokers=ids, random=Random(seed), config=named, friendly=friendly)
         self.make_topic(TOPIC, 4)
-        ensure_offsets_topic(self.world.nodes[1])
+        ensure_topic(self.world.nodes[1], OFFSETS)
         self.world.settle()
 
     # -- the world --------------------------------------------------------------------------------
