@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 __all__ = [
     "Api",
     "BrokerBug",
+    "CheckFailed",
     "Cluster",
     "ErrorCode",
     "KafkaError",
@@ -39,6 +40,7 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from mockbroker.cluster import Cluster, open_cluster
     from mockbroker.core.usage import UsageError
+    from mockbroker.handles.verdicts import CheckFailed
     from mockbroker.protocol.apis import Api
     from mockbroker.protocol.errors import ErrorCode, KafkaError
     from mockbroker.server.bugs import BrokerBug
@@ -48,6 +50,7 @@ else:
     _HOMES = {
         "Api": "mockbroker.protocol.apis",
         "BrokerBug": "mockbroker.server.bugs",
+        "CheckFailed": "mockbroker.handles.verdicts",
         "Cluster": "mockbroker.cluster",
         "ErrorCode": "mockbroker.protocol.errors",
         "KafkaError": "mockbroker.protocol.errors",

@@ -26,8 +26,11 @@ from mockbroker.handles.ghosts import ProducerGhost
 from mockbroker.handles.group_snapshot import coordinator_shard
 from mockbroker.handles.groups import Group, TrioGroup
 from mockbroker.handles.history import History, HistoryControls, TrioHistory
+from mockbroker.handles.ledger import Ledger
 from mockbroker.handles.partitions import leader_replica
 from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
+from mockbroker.handles.verdicts import Report, Verdicts
+from mockbroker.ledger.book import Ledger as Book
 from mockbroker.options import ClusterOptions, duration_ms, new_seed
 from mockbroker.server.bugs import BrokerBug, raise_bugs
 from mockbroker.server.portal import Portal
@@ -201,6 +204,78 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         """
         return self._history(self)
 
+    @cached_property
+    def notes(self) -> Book:
+        """The ledger itself; tests hold it through `ledger`."""
+        return Book(self.world)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of each record: sent, stored, acknowledged, lost, served, committed.
+
+        >>> cluster.ledger.fate("orders", key="o-1")[0].acked
+        True
+        """
+        return Ledger(self._door, self.notes)
+
+    @property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(self._door, self.notes)
+
+    def check(self, *, raises: bool = True) -> Report:
+        """Every verdict about what happened so far: PROVED, VIOLATED, or NOT EXERCISED because it never came about.
+
+        Raises CheckFailed when something is VIOLATED that no correct client brings about, such as an acknowledged
+        record that is gone; what at-least-once delivery may do is reported and tolerated.  `raises=False` only
+        reports.  An invariant of mockbroker's own that is broken raises MockbrokerBroken.
+
+        >>> cluster.check().of("acked_lost").outcome.value
+        'PROVED'
+        """
+        return self._verdicts.check(raises=raises)
+
+    def assert_no_loss(self, topic: str) -> None:
+        """Raise CheckFailed if an acknowledged record of a topic is gone.
+
+        >>> cluster.assert_no_loss("orders")
+        """
+        self._verdicts.no_loss(topic)
+
+    def assert_no_duplicates(self, topic: str) -> None:
+        """Raise CheckFailed if a retry has stored a record of a topic twice.
+
+        >>> cluster.assert_no_duplicates("orders")
+        """
+        self._verdicts.no_duplicates(topic)
+
+    def assert_at_most_once(self, topic: str, group: str) -> None:
+        """Raise CheckFailed if a record of a topic was served to a group twice.
+
+        >>> cluster.assert_at_most_once("orders", "billing")
+        """
+        self._verdicts.at_most_once(topic, group)
+
+    def assert_at_least_once(self, topic: str, group: str) -> None:
+        """Raise CheckFailed if a record of a topic is lost, or was never served to a group.
+
+        >>> cluster.assert_at_least_once("orders", "billing")  # doctest: +SKIP
+        """
+        self._verdicts.at_least_once(topic, group)
+
+    def assert_exactly_once(self, topic: str, group: str) -> None:
+        """Raise CheckFailed unless each record of a topic was stored once, and served to a group once.
+
+        >>> cluster.assert_exactly_once("orders", "billing")  # doctest: +SKIP
+        """
+        self._verdicts.exactly_once(topic, group)
+
+    def assert_committed(self, group: str, topic: str, *, total: int) -> None:
+        """Raise CheckFailed unless a group has committed so many records of a topic, over all partitions.
+
+        >>> cluster.assert_committed("billing", "orders", total=1)
+        """
+        self._verdicts.committed(group, topic, total)
+
     @property
     def bugs(self) -> list[BrokerBug]:
         """The bugs of mockbroker's own that requests have met, and that nobody has raised yet."""
@@ -242,6 +317,7 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         world.chronicle.forget()
         world.positions.forget()
         world.history.forget()
+        self.notes.forget()
 
     @property
     def _door(self) -> Door:
@@ -281,6 +357,7 @@ class Cluster(ClusterControls[Topic, Group, History]):
         self.options = ClusterOptions.of(**options)
         self.seed = new_seed() if self.options.seed is None else self.options.seed
         self.world = self.options.new_world(self.seed)
+        self.world.history.listeners.append(self.notes)
         self._portal: Portal | None = None
         self._wire: WireLog | None = None
 
@@ -343,8 +420,9 @@ class Cluster(ClusterControls[Topic, Group, History]):
         """Rules for what is to go wrong with calls, answers, and messages between brokers.
 
         >>> with cluster.faults.after("Produce", topic="orders", nth=1).disconnect() as lost_ack:
-        ...     lost_ack.wait_hit()
-        1
+        ...     answer = cluster.ghost_producer().send("orders", b"paid")
+        >>> lost_ack.hits, answer.lost
+        (1, True)
         """
         return Faults(self, self.book)
 
@@ -367,6 +445,7 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
         self.options = options
         self.seed = new_seed() if options.seed is None else options.seed
         self.world = options.new_world(self.seed)
+        self.world.history.listeners.append(self.notes)
         self._server: Server | None = None
 
     @property

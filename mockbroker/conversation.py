@@ -154,7 +154,10 @@ class Conversation:
 
     def exchange(self, call: Call[Any]) -> Reply[Any]:
         """Take one call to its answer.  Everything a test can interfere with happens here."""
-        self.node.world.history.arrived(self.node.id, call)
+        world = self.node.world
+        world.history.arrived(self.node.id, call)
+        if world.witness is not None:
+            world.witness.asked(self.node.id, call)
 
         def go_on(refusal: Disconnect | None) -> Reply[Any]:
             return self._interfered(call) if refusal is None else refusal
@@ -217,14 +220,17 @@ class Conversation:
             return Disconnect(f"broker {self.node.id} is down")
         handler = HANDLERS[call.api]
         try:
-            reply = handler.answer(call, self.node)
+            reply = self.node.world.on_behalf_of(call, lambda: handler.answer(call, self.node))
         except KafkaError as refused:
             reply = handler.refuse(call, refused)
         self.node.world.settle()
         return reply
 
     def _recorded(self, call: Call[Any], response: Any) -> Any:
-        self.node.world.history.record(self.node.id, call, response)
+        world = self.node.world
+        world.history.record(self.node.id, call, response)
+        if world.witness is not None:
+            world.witness.answered(self.node.id, call, response)
         return response
 
     def seal(self, call: Call[Any], response: Any) -> Parts:

@@ -62,6 +62,8 @@ class Controller:
     def _publish(self, image: Image, changed: Iterable[str] = ()) -> None:
         base, self.image = self.image, replace(image, version=self.image.version + 1)
         names = tuple(changed)
+        if self._world.witness is not None:
+            self._world.witness.decided(base, self.image, names)
         for node in self._world.nodes.values():
             self._world.links.send(MetadataUpdate(node.id, self.image, base, names))
         self._world.image_changed(self.image)

@@ -200,6 +200,8 @@ class Leadership:
                 reached = follower.end
         if reached > replica.high_watermark:
             replica.high_watermark = reached
+            if replica.broker.witness is not None:
+                replica.broker.witness.committed(replica)
             replica.moved()
             self.tell_followers()
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.shard import GroupShard
     from mockbroker.core.links import Links
     from mockbroker.core.transactions.shard import TransactionShard
+    from mockbroker.core.witness import Witness
     from mockbroker.core.world import World
 
 T = TypeVar("T")
@@ -83,6 +84,13 @@ class Node:
         self._producer_ids = iter(range(0))
         self._retention_check: Timer | None = None
         world.links.attach(broker_id, self)
+
+    # -- who watches ------------------------------------------------------------------------------
+
+    @property
+    def witness(self) -> Witness | None:
+        """Someone who sees what becomes of records, if anybody does."""
+        return self.world.witness
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -208,7 +216,7 @@ class Node:
         for replica in self.replicas.values():
             start = start_by_retention(replica, self.wall_ms)
             if start > replica.log.start:
-                replica.advance_start(start)
+                replica.advance_start(start, why="retention")
         earliest_ms = min(map(next_look_ms, self.replicas.values()), default=NEVER_MS)
         if earliest_ms < NEVER_MS:
             self._check_retention_at(earliest_ms)

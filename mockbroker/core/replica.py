@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mockbroker.core.image import PartitionImage
     from mockbroker.core.links import Links
     from mockbroker.core.topic_configs import TopicConfig
+    from mockbroker.core.witness import Witness
     from mockbroker.records.batch import Batch
 
 READ_UNCOMMITTED = 0
@@ -50,6 +51,10 @@ class Surroundings(Protocol):
 
     def sees_alive(self, broker: int) -> bool:
         """Whether the metadata that this broker holds shows `broker` alive."""
+
+    @property
+    def witness(self) -> Witness | None:
+        """Someone who sees what becomes of records, if anybody does."""
 
     @property
     def replica_lag_time_max_ms(self) -> int:
@@ -136,6 +141,8 @@ class Replica:
         # The epoch is in the table before any append: who asks is told where the old epoch ended.
         self.log.epochs.begin(partition.leader_epoch, self.log.end)
         self.leadership = Leadership(self, partition)
+        if (witness := self.broker.witness) is not None:
+            witness.leads(self)
         self.leadership.count()
         self.moved()
 
@@ -173,15 +180,21 @@ class Replica:
         if from_client and batch.producer_id >= 0:
             earlier = self.producers.check(batch, now_ms, self.broker.producer_id_expiration_ms)
             if earlier is not None:
-                return Appended(earlier.base_offset, earlier.last_offset, earlier.timestamp, duplicate=True)
+                place = Appended(earlier.base_offset, earlier.last_offset, earlier.timestamp, duplicate=True)
+                if self.broker.witness is not None:
+                    self.broker.witness.appended(self, batch, place)
+                return place
         placed = batch.place(self.log.end, self.leader_epoch)
         previous_end = self.log.end
         self.log.append(placed)
         self.producers.note(placed, now_ms)
+        append_time = placed.max_timestamp if placed.log_append_time else -1
+        place = Appended(placed.base_offset, placed.last_offset, append_time)
+        if self.broker.witness is not None:
+            self.broker.witness.appended(self, placed, place)
         self.leadership.appended(previous_end)
         self.broker.log_grew()
-        append_time = placed.max_timestamp if placed.log_append_time else -1
-        return Appended(placed.base_offset, placed.last_offset, append_time)
+        return place
 
     def copy(self, batches: list[Batch]) -> None:
         """Add what the leader sent, as a follower."""
@@ -189,6 +202,8 @@ class Replica:
         for batch in batches:
             self.log.append(batch)
             self.producers.note(batch, now_ms)
+        if batches and self.broker.witness is not None:
+            self.broker.witness.copied(self, batches)
         self.broker.log_grew()
 
     def truncate(self, end: int) -> None:
@@ -198,6 +213,8 @@ class Replica:
         self.log.truncate(end)
         self.high_watermark = min(self.high_watermark, self.log.end)
         self._rebuild_producers()
+        if self.broker.witness is not None:
+            self.broker.witness.truncated(self, self.log.end)
 
     def restart_at(self, offset: int) -> None:
         """Begin anew at the leader's log start."""
@@ -205,11 +222,13 @@ class Replica:
         self.high_watermark = offset
         self._rebuild_producers()
 
-    def advance_start(self, start: int) -> None:
+    def advance_start(self, start: int, *, why: str = "delete_records") -> None:
         """Let readers begin at `start`: records were deleted, or are old enough to go."""
         self.log.advance_start(start)
         self.high_watermark = max(self.high_watermark, start)
         if self.leadership is not None:
+            if self.broker.witness is not None:
+                self.broker.witness.begins_at(self, self.log.start, why)
             self.leadership.tell_followers()
         self.moved()
 

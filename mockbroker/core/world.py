@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mockbroker.core import settings
 from mockbroker.core.broker_config import BrokerConfig
@@ -27,6 +27,12 @@ from mockbroker.protocol.errors import KafkaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from random import Random
+    from typing import Any
+
+    from mockbroker.core.call import Call
+    from mockbroker.core.witness import Witness
+
+T = TypeVar("T")
 
 # A simulation begins here, on every machine: a Tuesday in November 2023.
 SIMULATION_START_MS = 1_700_000_000_000
@@ -66,6 +72,9 @@ class World:
         self.positions = Positions()
         self.attendance = Attendance()
         self.chronicle = Chronicle()
+        # Someone who sees what becomes of records, and the request on whose behalf something happens right now.
+        self.witness: Witness | None = None
+        self.serving: Call[Any] | None = None
         # Conditions that someone waits for; looked at after every step.
         self.lookouts: list[Callable[[], None]] = []
         # Clients that live in here: asked when a step is quiet whether they act upon it, and then it goes on.
@@ -126,6 +135,14 @@ class World:
             self._settling = False
         for look in list(self.lookouts):
             look()
+
+    def on_behalf_of(self, call: Call[Any] | None, act: Callable[[], T]) -> T:
+        """Do something that a request asked for, so that whoever watches knows by whose wish it happens."""
+        before, self.serving = self.serving, call
+        try:
+            return act()
+        finally:
+            self.serving = before
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do something within this step, after what is going on now."""

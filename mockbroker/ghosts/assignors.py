@@ -71,10 +71,11 @@ def assign_sticky(members: Sequence[Candidate], counts: Mapping[str, int]) -> Sh
     wants = {member.id: set(member.topics) for member in ranked}
     shares = _kept(ranked, counts)
     taken = {place for share in shares.values() for place in share}
-    for place in _places(counts):
-        takers = [id for id in shares if place[0] in wants[id]]
-        if place not in taken and takers:
-            shares[min(takers, key=lambda id: len(shares[id]))].append(place)
+    takers = {topic: [id for id in shares if topic in wants[id]] for topic in counts}
+    # What few want is given first, so that what many want can make up for it.
+    for place in sorted(_places(counts), key=lambda place: len(takers[place[0]])):
+        if place not in taken and takers[place[0]]:
+            shares[min(takers[place[0]], key=lambda id: len(shares[id]))].append(place)
     while move := _move_towards_balance(shares, wants):
         place, giver, taker = move
         shares[giver].remove(place)

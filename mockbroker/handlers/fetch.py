@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mockbroker.core.delayed import DelayedFetch, Reading
 from mockbroker.core.fetch_sessions import Wanted
 from mockbroker.core.replica import READ_COMMITTED, READ_UNCOMMITTED
-from mockbroker.handlers.fetch_reads import FetchReader
+from mockbroker.handlers.fetch_reads import FetchReader, Read
 from mockbroker.handlers.registry import answers
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.fetch import FetchedTopic, FetchRequest, FetchResponse
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mockbroker.core.fetch_sessions import FetchPlan, Place
     from mockbroker.core.node import Node
     from mockbroker.core.ticket import Reply
-    from mockbroker.protocol.messages.fetch import FetchedPartition
 
 # Replica ids below 0 are consumers: -1 an ordinary one, -2 one that debugs.
 _FIRST_BROKER_ID = 0
@@ -64,13 +63,15 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
         return FetchResponse(error_code=refused.code)  # of its partitions a refused session says nothing
     reader = FetchReader(call, node, plan.wanted)
     read = reader.read()
-    for want, _ in read.sources:
+    for want, replica in read.sources:
         node.world.positions.note_fetch((want.topic, want.index), call.client_id)
+        if node.witness is not None:
+            node.witness.positioned(replica, call.client_id, want.offset)
     # Who takes less than it waits for has enough with what it takes.
     min_bytes = min(body.min_bytes, reader.max_bytes)
     enough = read.bytes >= min_bytes or read.urgent
     if enough or body.max_wait_ms <= 0 or not read.sources:
-        return _respond(plan, reader, read.partitions)
+        return _respond(plan, reader, read)
     readings = [
         Reading(replica, replica.leader_epoch, want.offset, want.max_bytes, body.isolation_level)
         for want, replica in read.sources
@@ -78,7 +79,7 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
     return DelayedFetch(
         node,
         readings,
-        lambda: _respond(plan, reader, reader.read().partitions),
+        lambda: _respond(plan, reader, reader.read()),
         min_bytes=min_bytes,
         patience_ms=body.max_wait_ms,
     ).ticket
@@ -119,14 +120,12 @@ def _wanted(call: Call[FetchRequest], node: Node) -> dict[Place, Wanted]:
     return wanted
 
 
-def _respond(
-    plan: FetchPlan, reader: FetchReader, partitions: list[tuple[Wanted, FetchedPartition]]
-) -> FetchResponse:
+def _respond(plan: FetchPlan, reader: FetchReader, read: Read) -> FetchResponse:
     """Group what was read by topic; in an increment of a session leave out what the client knows already."""
     topics: list[FetchedTopic] = []
     place: str | bytes | None = None
     gave_records: list[Place] = []
-    for want, partition in partitions:
+    for want, partition in read.partitions:
         news = plan.session is None or want.is_news(
             high_watermark=partition.high_watermark,
             log_start=partition.log_start_offset,
@@ -143,5 +142,6 @@ def _respond(
         topics[-1].partitions.append(partition)
     if plan.session is not None:
         # The first answer gives a session its order; in later ones who has had records goes to the end.
-        plan.session.served(gave_records if plan.incremental else [want.place for want, _ in partitions])
+        plan.session.served(gave_records if plan.incremental else [want.place for want, _ in read.partitions])
+    reader.testify(read)
     return FetchResponse(session_id=plan.session_id, responses=topics, node_endpoints=reader.hints.endpoints)

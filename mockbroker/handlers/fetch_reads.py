@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mockbroker.core.fetch_sessions import Place, Wanted
     from mockbroker.core.node import Node
     from mockbroker.core.replica import Replica
+    from mockbroker.core.witness import Reading
     from mockbroker.protocol.messages.fetch import FetchRequest
 
 NO_PREFERENCE = -1
@@ -36,6 +37,8 @@ class Read:
     partitions: list[tuple[Wanted, FetchedPartition]] = field(default_factory=list)
     sources: list[tuple[Wanted, Replica]] = field(default_factory=list)
     bytes: int = 0
+    # What a witness is told: replica, from where, the offset behind what was read, isolation.
+    records: list[Reading] = field(default_factory=list)
     # Something that must be told at once, however few bytes there are.
     urgent: bool = False
 
@@ -43,10 +46,21 @@ class Read:
 class FetchReader:
     """The partitions of one fetch request."""
 
-    __slots__ = ("_body", "_has_read", "_node", "_unknown", "_version", "_wanted", "hints", "max_bytes")
+    __slots__ = (
+        "_body",
+        "_call",
+        "_has_read",
+        "_node",
+        "_unknown",
+        "_version",
+        "_wanted",
+        "hints",
+        "max_bytes",
+    )
 
     def __init__(self, call: Call[FetchRequest], node: Node, wanted: list[Wanted]) -> None:
         self._node = node
+        self._call = call
         self._body = call.body
         self._version = call.version
         self._wanted = wanted
@@ -117,6 +131,11 @@ class FetchReader:
             partition.current_leader = self.hints.leader(want.topic, want.index)
         return partition
 
+    def testify(self, read: Read) -> None:
+        """Tell whoever watches what is in the answer."""
+        if read.records and self._node.witness is not None:
+            self._node.witness.read(self._call, read.records)
+
     # -- one partition ----------------------------------------------------------------------------
 
     def _replica(self, want: Wanted) -> Replica:
@@ -159,10 +178,11 @@ class FetchReader:
             return partition
         below = replica.visible_end(self._body.isolation_level)
         limit = min(want.max_bytes, max(self.max_bytes - read.bytes, 0))
-        records = _cut(replica, want.offset, below, limit, at_least_one=not read.bytes)
+        records, end = _cut(replica, want.offset, below, limit, at_least_one=not read.bytes)
         if records:
             partition.records = records
             read.bytes += sum(map(len, records))
+            read.records.append((replica, want.offset, end, self._body.isolation_level))
         if committed:
             # Kafka's bound comes from a sparse index; within one segment that is the end of the log.
             partition.aborted_transactions = [
@@ -209,17 +229,17 @@ def check_leader_epoch(replica: Replica, epoch: int) -> None:
 
 def _cut(
     replica: Replica, offset: int, below: int, limit: int, *, at_least_one: bool
-) -> list[bytes | bytearray | memoryview]:
-    """Stored batches up to `limit` bytes.
+) -> tuple[list[bytes | bytearray | memoryview], int]:
+    """Stored batches up to `limit` bytes, and the offset behind the last whole one.
 
     Like Kafka's slice of a file this may end inside a batch, which clients know to ignore; but it does not
     begin with a fragment.
     """
     if offset >= below:
-        return []
+        return [], offset
     batches = replica.log.read(offset, below, limit, at_least_one=at_least_one)
     records = [batch.data for batch in batches]
     if batches and (left := limit - sum(batch.size for batch in batches)) > 0:
         following = replica.log.read(batches[-1].last_offset + 1, below, 0, at_least_one=True)
         records += [memoryview(batch.data)[:left] for batch in following]
-    return records
+    return records, (batches[-1].next_offset if batches else offset)

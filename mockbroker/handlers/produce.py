@@ -144,7 +144,7 @@ class _Producing:
 
     def _append_verified(self, verdicts: TxnVerdicts) -> Reply[Answer]:
         self._verdicts.update(verdicts)
-        return self._append_all()
+        return self._node.world.on_behalf_of(self._call, self._append_all)
 
     def _append_all(self) -> Reply[Answer]:
         for topic, parts in self._asked:

@@ -149,7 +149,10 @@ def _keep(
         return response
 
     try:
-        return then(shard.commit_in_transaction(who, [offset for _, offset in asked], producer), finish)
+        offsets = [offset for _, offset in asked]
+        world = shard.node.world
+        reply = world.on_behalf_of(call, lambda: shard.commit_in_transaction(who, offsets, producer))
+        return then(reply, finish)
     except KafkaError as refused:
         return _all(call, asked, response, ErrorCode(refused.code))
 

@@ -227,6 +227,8 @@ class Connection:
             except Exception as bug:  # noqa: BLE001 - an answer that cannot be written is a handler's bug, too
                 return self._met_a_bug(bug, call)
             await self._send(parts)
+            if self._listener.shell.world.witness is not None:
+                self._listener.shell.world.witness.sent(call)
             if isinstance(response, Altered):
                 return await self._after(response)
         return None

@@ -120,6 +120,8 @@ class Listener:
         self._room.set()
         talk = connection.conversation
         self.shell.world.history.closed(self.node.id, talk.peer, talk.client_id, "the connection ended")
+        if self.shell.world.witness is not None:
+            self.shell.world.witness.closed(talk.peer)
         self.shell.observe(
             lambda: connection_ended(self.node, connection.conversation.peer.ordinal),
             f"the end of {connection}",

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
-from mockbroker.core.groups.offsets_topic import ensure_offsets_topic
+from mockbroker.core.internal_topics import OFFSETS, ensure_topic
 from mockbroker.core.world import World
 from mockbroker.faults.book import FaultBook
 from mockbroker.handlers import HANDLERS
@@ -55,7 +55,7 @@ class Meddled(Simulation):
     def coordinator(self, group: str) -> int:
         """The broker that looks after a group."""
         if OFFSETS_TOPIC not in self.world.controller.image.topics:
-            ensure_offsets_topic(self.world.nodes[1])
+            ensure_topic(self.world.nodes[1], OFFSETS)
             self.world.settle()
         count = len(self.world.controller.image.topics[OFFSETS_TOPIC].partitions)
         return self.partition(OFFSETS_TOPIC, coordinator_partition(group, count)).leader

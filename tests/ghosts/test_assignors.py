@@ -90,19 +90,36 @@ def test_sticky_moves_no_more_than_balance_needs(size: int, newcomers: int, coun
         assert len(set(before[id]) & set(after[id])) >= min(len(before[id]), fair)
 
 
+def assert_nobody_gets_what_another_has(shares: Shares, members: Sequence[Candidate]) -> None:
+    held = {place: member.id for member in members for place in member.owned}
+    for id, share in shares.items():
+        assert all(held.get(place, id) == id for place in share)
+
+
 @given(subscriptions=SUBSCRIPTIONS, counts=COUNTS, before=SUBSCRIPTIONS)
-def test_cooperative_gives_nobody_what_another_still_has_and_is_complete_the_next_time(
+def test_cooperative_gives_nobody_what_another_still_has_and_is_complete_in_the_end(
     subscriptions: list[set[str]], counts: dict[str, int], before: list[set[str]]
 ) -> None:
-    had = assign_sticky(named(before), counts)
-    members = named(subscriptions, had)
-    first = assign_cooperative(members, counts)
-    held = {place: member.id for member in members for place in member.owned}
-    for id, share in first.items():
-        assert all(held.get(place, id) == id for place in share)
-    members = named(subscriptions, first)
+    shares = assign_sticky(named(before), counts)
+    members = named(subscriptions, shares)
+    for _ in range(4):
+        members = named(subscriptions, shares)
+        shares = assign_cooperative(members, counts)
+        assert_nobody_gets_what_another_has(shares, members)
+    assert_complete(shares, members, counts)
+
+
+@given(size=st.integers(1, 6), before=st.integers(1, 6), counts=COUNTS)
+def test_where_all_want_the_same_cooperative_is_complete_the_next_time(
+    size: int, before: int, counts: dict[str, int]
+) -> None:
+    first = assign_cooperative(
+        named([set(TOPICS)] * size, assign_sticky(named([set(TOPICS)] * before), counts)), counts
+    )
+    members = named([set(TOPICS)] * size, first)
     second = assign_cooperative(members, counts)
     assert_complete(second, members, counts)
+    assert all(set(first[id]) <= set(second[id]) for id in first)
 
 
 def test_of_two_that_claim_a_partition_the_newer_generation_is_right() -> None:

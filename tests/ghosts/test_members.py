@@ -4,14 +4,12 @@ import pytest
 
 from mockbroker import KafkaError, UsageError
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
-from mockbroker.core.outcomes import Altered, Refused
-from mockbroker.core.ticket import Disconnect, Ticket
+from mockbroker.core.ticket import Disconnect
 from mockbroker.ghosts.member import Phase
 from mockbroker.ghosts.reading import Reader
 from mockbroker.protocol.apis import Api
-from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.groups import LeaveGroupMember
-from tests.ghosts.haunted import SESSION_MS, Haunted, every, nth, owned
+from tests.ghosts.haunted import SESSION_MS, Haunted, every, owned
 from tests.server.wire import Meddling
 
 MINUTE_MS = 60_000
@@ -250,137 +248,6 @@ def test_a_refusal_for_good_is_told_to_whoever_wanted_the_ghost(house: Haunted) 
     said = r"ghost-1 cannot be in group 'billing': its JoinGroup was refused: INVALID_SESSION_TIMEOUT"
     with pytest.raises(UsageError, match=said):
         house.join(session_ms=1)
-
-
-# -- coordinators in trouble ------------------------------------------------------------------------
-
-
-def test_ghosts_follow_their_group_to_another_coordinator(house: Haunted) -> None:
-    ghosts = [house.join(), house.join()]
-    house.act(lambda: house.world.crash(house.coordinator()))
-    assert {ghost.generation for ghost in ghosts} == {house.group().generation}
-    assert {ghost.node.id for ghost in ghosts if ghost.node} == {house.coordinator()}
-    assert owned(ghosts) == every()
-    house.world.clock.freeze()
-    house.world.clock.advance(60 * MINUTE_MS)
-    assert len(house.group().members) == 2
-
-
-def test_a_parked_join_is_sent_again_to_the_next_coordinator(house: Haunted) -> None:
-    first, second = house.join(), house.join()
-    second.be_silent()
-    third = house.join()
-    house.act(lambda: house.world.crash(house.coordinator()))
-    house.act(second.speak)
-    assert house.group().state == "Stable"
-    assert owned([first, second, third]) == every()
-
-
-def test_ghosts_wait_while_nobody_coordinates_and_go_on_at_once_when_somebody_does(house: Haunted) -> None:
-    ghosts = [house.join(), house.join()]
-    for broker in (1, 2, 3):
-        house.act(lambda broker=broker: house.world.crash(broker))  # type: ignore[misc] # a lambda that keeps its number
-    house.world.patience.advance(MINUTE_MS)
-    for broker in (3, 2, 1):
-        house.act(lambda broker=broker: house.world.restart(broker))  # type: ignore[misc] # as above
-    assert house.group().state == "Stable"
-    assert owned(ghosts) == every()
-
-
-def test_ghosts_leave_a_coordinator_that_stands_still_once_there_is_another(house: Haunted) -> None:
-    ghosts = [house.join(), house.join()]
-    paused = house.coordinator()
-    house.act(lambda: house.world.pause(paused))
-    house.world.clock.advance(MINUTE_MS)  # beyond heartbeats and broker.session.timeout.ms
-    assert house.coordinator() != paused
-    assert {ghost.node.id for ghost in ghosts if ghost.node} == {house.coordinator()}
-    assert owned(ghosts) == every()
-    house.act(lambda: house.world.resume(paused))
-    assert house.group().state == "Stable"
-
-
-@pytest.mark.parametrize("api", [Api.FIND_COORDINATOR, Api.JOIN_GROUP, Api.SYNC_GROUP, Api.HEARTBEAT])
-@pytest.mark.parametrize(
-    "code",
-    [
-        ErrorCode.NOT_COORDINATOR,
-        ErrorCode.COORDINATOR_NOT_AVAILABLE,
-        ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-        ErrorCode.REBALANCE_IN_PROGRESS,
-        ErrorCode.UNKNOWN_MEMBER_ID,
-        ErrorCode.ILLEGAL_GENERATION,
-    ],
-)
-def test_a_ghost_gets_over_an_error_that_passes(api: Api, code: ErrorCode) -> None:
-    refused = Refused(KafkaError(code))
-    house = Haunted(faults=Meddling(before=nth(api, (1, 3), refused)))
-    ghosts = [house.join(), house.join()]
-    for _ in range(4):  # it may have to wait for what it was before, which the coordinator still knows
-        house.world.patience.advance(1_000)
-        house.world.clock.advance(SESSION_MS)
-    assert house.group().state == "Stable"
-    assert {ghost.generation for ghost in ghosts} == {house.group().generation}
-    assert owned(ghosts) == every()
-
-
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Disconnect("a fault"),
-        Altered(None, damage=lambda data: data[::-1]),
-        Ticket("a dropped answer"),
-    ],
-    ids=["disconnect", "damaged", "dropped"],
-)
-@pytest.mark.parametrize("api", [Api.FIND_COORDINATOR, Api.JOIN_GROUP, Api.SYNC_GROUP])
-def test_a_ghost_gets_over_an_answer_that_never_came(api: Api, outcome: object) -> None:
-    house = Haunted(faults=Meddling(before=nth(api, (1,), outcome)))
-    ghost = house.join()
-    house.world.patience.advance(2 * MINUTE_MS)
-    assert ghost.phase is Phase.MEMBER
-    assert ghost.places() == every()
-
-
-def test_a_fault_that_lasts_makes_a_ghost_pause_between_its_attempts() -> None:
-    lasting = Refused(KafkaError(ErrorCode.NOT_COORDINATOR))
-    faults = Meddling(before=lambda call, _node: lasting if call.api is Api.JOIN_GROUP else None)
-    house = Haunted(faults=faults)
-    ghost = house.join()
-    at_once = len(house.asked(ghost))
-    assert at_once < 12
-    house.world.patience.advance(1_000)
-    assert at_once < len(house.asked(ghost)) < at_once + 30
-    faults.armed = False
-    house.world.clock.freeze()  # its pauses are by the clients' time
-    house.world.patience.advance(200)
-    assert ghost.places() == every()
-
-
-def test_an_answer_that_mutes_the_connection_holds_back_what_follows(house: Haunted) -> None:
-    mute: Ticket[None] = Ticket("throttled")
-    seen = list[object]()
-
-    def after(call: object, _node: object, response: object) -> object:
-        if getattr(call, "api", None) is Api.JOIN_GROUP and not seen:
-            seen.append(call)
-            return Altered(response, mute=mute)
-        return response
-
-    house = Haunted(faults=Meddling(after=after))
-    ghost = house.join()
-    assert repr(ghost).endswith(" in billing: joining>")
-    assert house.ghosts.waits() == []
-    house.act(lambda: mute.resolve(None))
-    assert ghost.phase is Phase.MEMBER
-
-
-def test_a_held_request_says_what_it_waits_for(house: Haunted) -> None:
-    gate: Ticket[None] = Ticket("a gate")
-    house = Haunted(faults=Meddling(before=nth(Api.SYNC_GROUP, (1,), gate)))
-    ghost = house.join()
-    assert house.ghosts.waits() == ["ghost-1: a gate"]
-    house.act(lambda: gate.resolve(None))
-    assert ghost.phase is Phase.MEMBER
 
 
 # -- scripted ---------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from mockbroker.core.groups.records import (
 )
 from mockbroker.core.groups.views import GroupView, generation_of, view
 from mockbroker.core.shard import Shard
+from mockbroker.core.ticket import then
 from mockbroker.core.usage import UsageError
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.groups import LeaveGroupResponse, LeftMember
@@ -101,6 +102,8 @@ class GroupShard(Shard):
         """A generation begins to work: remember it for people."""
         entry = generation_of(group, self.clock.now, self.node.id, self.node.world.positions.count)
         self.node.world.chronicle.of(group.id).append(entry)
+        if self.node.witness is not None:
+            self.node.witness.generation_begins(group, entry)
 
     # -- writing and replaying --------------------------------------------------------------------
 
@@ -153,7 +156,11 @@ class GroupShard(Shard):
 
     def replay_marker(self, producer_id: int, offset: int, *, commit: bool) -> None:
         """A transaction has ended: its offsets count now, or never."""
-        for said in self.offsets.replay_marker(producer_id, offset, commit=commit):
+        ended = self.offsets.replay_marker(producer_id, offset, commit=commit)
+        if ended and not self.loading and self.node.witness is not None:
+            group_ids = dict.fromkeys(said.group_id for said in ended)
+            self.node.witness.transaction_ended(group_ids, producer_id, committed=commit)
+        for said in ended:
             self._changed(said.group_id)
 
     def _take_in(self, group: ClassicGroup) -> None:
@@ -254,7 +261,16 @@ class GroupShard(Shard):
 
     def commit_offsets(self, who: Committer, offsets: Sequence[OffsetToCommit]) -> Reply[Verdicts]:
         """OffsetCommit; see `committing`.  One verdict per offset, in order."""
-        return self.carry_out(who.group_id, committing.commit(self, who, offsets))
+        reply = self.carry_out(who.group_id, committing.commit(self, who, offsets))
+        if (witness := self.node.witness) is None:
+            return reply
+        world, call = self.node.world, self.node.world.serving
+
+        def tell(verdicts: Verdicts) -> Verdicts:
+            world.on_behalf_of(call, lambda: witness.commits(who, offsets, verdicts))
+            return verdicts
+
+        return then(reply, tell)
 
     def commit_in_transaction(
         self, who: Committer, offsets: Sequence[OffsetToCommit], producer: tuple[int, int]
@@ -263,6 +279,8 @@ class GroupShard(Shard):
         outcome = committing.commit_in_transaction(self, who, offsets)
         self.write([encode_record(record) for record in outcome.records], outcome.stored, producer)
         self._changed(who.group_id)
+        if self.node.witness is not None:
+            self.node.witness.commits_in_transaction(who, offsets, producer[0])
         return outcome.reply
 
     def committed_offsets(self, group_id: str) -> Mapping[Place, OffsetCommitted]:
@@ -321,6 +339,8 @@ class GroupShard(Shard):
         """Put a group somewhere, whoever its members are."""
         moved = OffsetToCommit(topic, index, offset).record(group_id, self.clock.now, -1)
         self.keep([moved])
+        if self.node.witness is not None:
+            self.node.witness.moved_by_hand(group_id, topic, index, offset)
 
     def _force(self, group_id: str, act: Callable[[ClassicGroup], Records]) -> None:
         group = self.groups.get(group_id)

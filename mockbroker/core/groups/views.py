@@ -130,6 +130,10 @@ class Chronicle:
         """Those of one group, oldest first."""
         return self._by_group.setdefault(group_id, deque(maxlen=GENERATIONS_MAX))
 
+    def groups(self) -> list[str]:
+        """The groups that have been through any."""
+        return [group for group, generations in self._by_group.items() if generations]
+
     def forget(self) -> None:
         """Begin anew: the cluster was wiped."""
         self._by_group.clear()

@@ -1,0 +1,137 @@
+"""What the ledger notes: batches that were sent, ranges that were served, offsets that were committed.
+
+An entry is kept for a batch and for a range, never for a record, so that a fast producer costs as many entries as it
+sends requests.  Times are microseconds of the history's stopwatch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mockbroker.protocol.types import BytesLike
+
+# A partition.
+Place = tuple[str, int]
+
+
+class Ack(Enum):
+    """What the producer was told of a batch."""
+
+    PENDING = "not answered yet"
+    ACKED = "acknowledged"
+    LOST = "written, and the answer did not leave"
+    REFUSED = "refused"
+    NONE = "acks=0: nobody waits for an answer"
+
+
+@dataclass(slots=True)
+class Sent:
+    """One batch on its way from a producer into a log.  `base_offset` -1: it is in none."""
+
+    at_us: int
+    client_id: str
+    connection: int
+    correlation_id: int
+    place: Place
+    topic_id: bytes
+    acks: int
+    count: int
+    producer_id: int = -1
+    producer_epoch: int = -1
+    base_sequence: int = -1
+    transactional: bool = False
+    ack: Ack = Ack.PENDING
+    # Why it was refused, or what kept the answer from leaving.
+    why: str = ""
+    answered_us: int = 0
+    base_offset: int = -1
+    leader: int = -1
+    leader_epoch: int = -1
+    # It had been there already: the producer's sequence said so.
+    duplicate: bool = False
+    # The bytes, as long as the ledger can afford them: who asks by key needs them after the log has lost them.
+    data: BytesLike | None = field(default=None, repr=False)
+
+    @property
+    def end_offset(self) -> int:
+        """The offset behind its last record."""
+        return self.base_offset + self.count
+
+    @property
+    def stored(self) -> bool:
+        """Whether a leader has appended it."""
+        return self.base_offset >= 0
+
+    @property
+    def acked(self) -> bool:
+        """Whether the producer was told that it is stored."""
+        return self.ack is Ack.ACKED
+
+    def holds(self, offset: int) -> bool:
+        """Whether a record of it has this offset."""
+        return self.stored and self.base_offset <= offset < self.end_offset
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Records that were sent to a consumer: offsets from `start` up to `end`."""
+
+    at_us: int
+    client_id: str
+    connection: int
+    broker: int
+    place: Place
+    start: int
+    end: int
+    committed_only: bool
+    # What bounded the reader: the last stable offset and the high watermark when they were sent.
+    last_stable: int = -1
+    high_watermark: int = -1
+    # The answer did not leave the broker whole.
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An offset that a group's coordinator was asked to keep.  `error` "": it has kept it."""
+
+    at_us: int
+    client_id: str
+    connection: int
+    group: str
+    member: str
+    generation: int
+    place: Place
+    offset: int
+    error: str = ""
+    # The client was not told.
+    lost: bool = False
+
+    @property
+    def by_member(self) -> bool:
+        """Whether a member says that it has come so far, and not an outsider where the group is to go on."""
+        return self.generation >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A client was told where a partition ends, because it wants to begin there."""
+
+    at_us: int
+    client_id: str
+    place: Place
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A member of a group and the client that it is."""
+
+    at_us: int
+    group: str
+    member: str
+    client_id: str
+    connection: int
