@@ -19,7 +19,7 @@ B = TypeVar("B")
 class Peer:
     """The other end of a connection, as far as a broker can know it."""
 
-    __slots__ = ("host", "listener", "ordinal", "port", "software")
+    __slots__ = ("gone", "host", "listener", "ordinal", "port", "software")
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 0, ordinal: int = 0, listener: str = "PLAINTEXT"
@@ -30,6 +30,8 @@ class Peer:
         self.listener = listener
         # Name and version as the client gave them in ApiVersions v3+ (KIP-511); "" until it did.
         self.software = ""
+        # Set once the connection is over.
+        self.gone = False
 
     def __repr__(self) -> str:
         return f"{self.host}:{self.port}"

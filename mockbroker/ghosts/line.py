@@ -147,6 +147,8 @@ class Line:
         elif altered is not None and altered.damage is not None:
             self._break(key, wire, "the answer was damaged")
         else:
+            if self._world.witness is not None:
+                self._world.witness.sent(errand.call)
             errand.ticket.resolve(outcome if altered is None else altered.response)
             if altered is not None and altered.ends is not None:
                 self._break(key, wire, altered.ends)
@@ -169,6 +171,8 @@ class Line:
         wire.busy = None
         wire.queue.clear()
         self._world.history.closed(key[0], wire.talk.peer, self._client_id, why)
+        if self._world.witness is not None:
+            self._world.witness.closed(wire.talk.peer)
         for errand in errands:
             if errand.reply is not None and not errand.reply.done:
                 errand.reply.abandon()
