@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kafka-nodes", type=int, default=1, help="how many nodes that Kafka has (default: 1)")
     group.addoption("--all-clients", action="store_true", help="also those that are slow to build or to tell")
     group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
+    group.addoption("--keep-results", action="store_true", help="write outcomes into conformance/results")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,6 +12,8 @@ from conformance.cases import (
     g_offsets,
     g_static,
     j_configs,
+    j_described,
+    j_features,
     j_topics,
     r_random,
 )
@@ -28,6 +30,8 @@ __all__ = [
     "g_offsets",
     "g_static",
     "j_configs",
+    "j_described",
+    "j_features",
     "j_topics",
     "r_random",
 ]

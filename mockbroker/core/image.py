@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
+from mockbroker.core.features import ELIGIBLE_LEADER_REPLICAS, FIRST_LEVELS
+
 NO_LEADER = -1
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -83,6 +85,8 @@ class Image:
     topics: Mapping[str, TopicImage] = field(default_factory=dict)
     topic_names: Mapping[bytes, str] = field(default_factory=dict)
     configs: Mapping[tuple[ConfigKind, str], Mapping[str, str]] = field(default_factory=dict)
+    # The levels that are finalized, by feature; 0 is off.
+    features: Mapping[str, int] = field(default_factory=lambda: FIRST_LEVELS)
 
     def partition(self, topic: str, index: int) -> PartitionImage | None:
         """The partition, or None where there is none."""
@@ -90,6 +94,11 @@ class Image:
         if found is None or not 0 <= index < len(found.partitions):
             return None
         return found.partitions[index]
+
+    @property
+    def elr(self) -> bool:
+        """Whether replicas outside the ISR can be known to be safe to elect (KIP-966)."""
+        return self.features[ELIGIBLE_LEADER_REPLICAS] > 0
 
     def live_brokers(self) -> list[BrokerImage]:
         """Brokers that the controller believes alive, by id."""

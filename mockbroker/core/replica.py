@@ -176,7 +176,7 @@ class Replica:
                 return Appended(earlier.base_offset, earlier.last_offset, earlier.timestamp, duplicate=True)
         placed = batch.place(self.log.end, self.leader_epoch)
         previous_end = self.log.end
-        self.log.append(placed)
+        self._add(placed, now_ms)
         self.producers.note(placed, now_ms)
         self.leadership.appended(previous_end)
         self.broker.log_grew()
@@ -187,9 +187,20 @@ class Replica:
         """Add what the leader sent, as a follower."""
         now_ms = self.broker.clock.now
         for batch in batches:
-            self.log.append(batch)
+            self._add(batch, now_ms)
             self.producers.note(batch, now_ms)
         self.broker.log_grew()
+
+    def _add(self, batch: Batch, now_ms: int) -> None:
+        """Put a batch into the log, behind a new segment where the active one has no room for it."""
+        active = self.log.segments.active
+        if active is None:
+            self.log.begin_segment(now_ms)
+        elif (size := self.log.size - active.position) > 0:
+            too_large = size + batch.size > self.config.segment_bytes
+            if too_large or active.age_ms(batch.max_timestamp, now_ms) > self.config.segment_ms:
+                self.log.begin_segment(now_ms)
+        self.log.append(batch)
 
     def truncate(self, end: int) -> None:
         """Forget everything from `end` on: the leader's history is another."""

@@ -41,4 +41,5 @@ from mockbroker.handlers import (  # noqa: F401 - see above
     offset_for_leader_epoch,
     produce,
     sync_group,
+    update_features,
 )

@@ -25,7 +25,12 @@ def refuse(call: Call[InitProducerIdRequest], error: KafkaError) -> InitProducer
     return InitProducerIdResponse(error_code=error.code, producer_id=-1, producer_epoch=-1)
 
 
-@answers(InitProducerIdRequest, versions="0-5", refuse=refuse)
+@answers(
+    InitProducerIdRequest,
+    versions="0-5",
+    refuse=refuse,
+    simplified="a transactional id is refused (UNSUPPORTED_VERSION)",
+)
 def init_producer_id(call: Call[InitProducerIdRequest], node: Node) -> InitProducerIdResponse:
     """Give out a producer id."""
     body = call.body

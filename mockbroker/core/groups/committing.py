@@ -70,6 +70,9 @@ def commit(shard: GroupShard, who: Committer, offsets: Sequence[OffsetToCommit])
         if verdict is ErrorCode.NONE
     ]
 
+    if group is None and not records:
+        shard.begin_unseen(who.group_id)
+
     def answer(error: KafkaError | None) -> Verdicts:
         # Nobody can say which of them are in the log; all of them have failed then.
         return verdicts if error is None else [error.code] * len(verdicts)
