@@ -11,6 +11,24 @@ nox.options.sessions = ["tests", "types", "lint"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+# Three seeds, so that each hunt sees other conversations; the same ones every time.
+HUNTS = [("conformance.generated", "--conversations", "2000", "--seed", str(seed)) for seed in (1, 2, 3)]
+# All that the report tells of, with the results kept: hours, and every tool that a client is built with.
+MEASUREMENTS = [
+    *(
+        ("python", "-m", "conformance.cases.record", "--check", "--keep", "--version", release)
+        for release in ("4.4.0", "3.9.1")
+    ),
+    *(("python", "-m", *hunt, "--keep") for hunt in HUNTS),
+    ("pytest", "conformance/generated", "--all-clients", "--keep-results"),
+    ("pytest", "conformance/clients", "--all-clients", "--keep-results"),
+    (
+        *("pytest", "conformance/clients", "--all-clients", "--keep-results"),
+        *("--against-kafka=4.4.0", "--kafka-nodes=3"),
+    ),
+    ("python", "-m", "conformance.clients.in_a_row", "--keep"),
+    ("pytest", "conformance/suites", "--suites", "--keep-results"),
+]
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -56,10 +74,10 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
-def kafka(session: nox.Session) -> None:
-    """Put every case to a real Kafka again; fails if an answer is not as recorded, and keeps the new one."""
+def record(session: nox.Session) -> None:
+    """Put every case to a real Kafka; fails if an answer is not as recorded, and keeps it unless `-- --check`."""
     install(session, "test")
-    session.run("python", "-m", "conformance.cases.record", *(session.posargs or ["--version", "4.4.0"]))
+    session.run("python", "-m", "conformance.cases.record", *session.posargs)
 
 
 @nox.session
@@ -70,10 +88,34 @@ def generated(session: nox.Session) -> None:
 
 
 @nox.session
-def suites(session: nox.Session) -> None:
-    """Run the own suites of kafka-python, librdkafka and sarama against mockbroker: half an hour and more."""
+def kafka(session: nox.Session) -> None:
+    """Ask a real Kafka everything again, for an hour or two: all cases, and 2,000 conversations of three seeds."""
     install(session, "test")
-    session.run("pytest", "conformance/suites", "--suites", "-rxXs", *session.posargs)
+    session.run("python", "-m", "conformance.cases.record", *session.posargs)
+    for hunt in HUNTS:
+        session.run("python", "-m", *hunt)
+
+
+@nox.session
+def suites(session: nox.Session) -> None:
+    """Run the own suites of kafka-python, librdkafka and sarama against mockbroker: half an hour and more.
+
+    `-- --suites-smoke` runs only what takes minutes.
+    """
+    install(session, "test")
+    which = [] if "--suites-smoke" in session.posargs else ["--suites"]
+    session.run("pytest", "conformance/suites", *which, "-rxXs", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write COMPATIBILITY.md from the cases and the kept results; `-- --run` first measures everything anew."""
+    install(session, "test")
+    if "--run" in session.posargs:
+        for command in MEASUREMENTS:
+            # What fails belongs on the page, too; it does not keep the rest from being measured.
+            session.run(*command, success_codes=[0, 1])
+    session.run("python", "-m", "conformance.report", *(each for each in session.posargs if each != "--run"))
 
 
 @nox.session

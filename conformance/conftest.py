@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--transactions", type=int, default=40, help="how long the loops of clients are (default: 40)"
     )
     group.addoption("--kafka-bootstrap", metavar="HOST:PORT,...", help="a Kafka that is running already")
+    group.addoption("--keep-results", action="store_true", help="write outcomes into conformance/results")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

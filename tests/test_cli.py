@@ -319,7 +319,12 @@ def test_listening_beyond_this_machine_is_warned_about() -> None:
 
 def test_the_served_apis_are_listed_for_people_and_for_machines() -> None:
     lines = run("apis").stdout.splitlines()
-    assert any(line.split() == ["18", "ApiVersions", "0-5"] for line in lines)
+    assert any(line.split() == ["3", "Metadata", "0-13", "faithful"] for line in lines)
     rows = [json.loads(line) for line in run("apis", "--json").stdout.splitlines()]
     assert len(rows) == len(lines)
-    assert {"key": 18, "name": "ApiVersions", "min_version": 0, "max_version": 5} in rows
+    produce, *_, last = rows
+    assert produce["name"] == "Produce"
+    assert (produce["min_version"], produce["max_version"]) == (3, 13)
+    assert produce["status"] == "simplified"
+    assert "transactional" in produce["note"]
+    assert (last["status"], last["min_version"]) == ("refused", None)

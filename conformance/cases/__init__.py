@@ -11,6 +11,7 @@ order of appearance still counts.  Nothing else is left out, so a field that nob
 The codec is kio's (codec.py) and the batches are built and read here (batches.py), so that an error in
 mockbroker's own codec has no twin that hides it.  Where the answers differ mockbroker is mended; what stays
 different is listed in deviations.py with its reason, and a deviation that no longer is one fails the test.
+Every case is put to Kafka 3.9.1, too, where it can be; what has changed since is listed in changed_since.py.
 
 To add a case: write it into its area's file, record it, read the record.
 """

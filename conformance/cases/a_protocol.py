@@ -13,6 +13,7 @@ from conformance.cases.groups import joining
 from conformance.cases.line import Line, frame
 from conformance.cases.stage import Stage, case
 
+_METADATA = "metadata.version"
 _SOFTWARE: dict[str, Any] = {"client_software_name": "case", "client_software_version": "1.0"}
 _MIB = 1024 * 1024
 
@@ -159,7 +160,7 @@ def _(it: Stage) -> None:
 def _(it: Stage) -> None:
     group, first, second = it.group(), it.line(), it.line()
     leader = first.ask("JoinGroup", 3, **joining(group))
-    second.send("JoinGroup", 3, **joining(group, metadata=b"second"))
+    second.send("JoinGroup", 3, **joining(group, metadata=b"other"))
     second.send("Metadata", 1, topics=[])
     second.expect_nothing("the second member waits for the first")
     first.ask("JoinGroup", 3, **joining(group, member_id=leader["member_id"]))
@@ -175,13 +176,24 @@ def _(it: Stage) -> None:
     line.hear()
 
 
-@case("13", "Features whose lowest level is 0 are listed from version 4 on")
+@case("13", "Features whose lowest level is 0 are listed from version 4 on; the epoch grows with an update")
 def _(it: Stage) -> None:
     for version in (3, 4):
         answer = it.quietly("ApiVersions", version, **_SOFTWARE)
         it.tell(f"the epoch of v{version} is known", answer["finalized_features_epoch"] >= 0)
         supported = {feature["name"]: feature["min_version"] for feature in answer["supported_features"]}
         it.tell(f"ELR in v{version}", supported.get("eligible.leader.replicas.version"))
+    answer = it.quietly("ApiVersions", 4, **_SOFTWARE)
+    before = answer["finalized_features_epoch"]
+    (level,) = (
+        each["max_version_level"] for each in answer["finalized_features"] if each["name"] == _METADATA
+    )
+    update = {"feature": _METADATA, "max_version_level": level, "upgrade_type": 1}
+    it.ask("UpdateFeatures", 1, timeout=10_000, feature_updates=[update], validate_only=False)
+    it.until(
+        lambda: it.quietly("ApiVersions", 4, **_SOFTWARE)["finalized_features_epoch"] > before,
+        "the epoch has grown",
+    )
 
 
 @case("14", "Produce is advertised from 0 and served from 3", since=(4, 0))

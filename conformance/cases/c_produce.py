@@ -312,6 +312,12 @@ def _(it: Stage) -> None:
     it.ask("Produce", 9, **to("__consumer_offsets", ONE_RECORD))
     it.ask("Produce", 9, **to("__consumer_offsets", BROKEN, acks=2))
     it.ask("Produce", 9, **to("__cluster_metadata", ONE_RECORD))
+    admin = it.line(client_id="__admin_client")
+    admin.ask("Produce", 9, **to("__consumer_offsets", ONE_RECORD))
+    # The removal of a group that there is not; where it lies hangs on what other cases have written.
+    written = admin.quietly("Produce", 9, **to("__consumer_offsets", batch((b"\0\2\0\6nobody", None))))
+    it.tell("what becomes of it", written["responses"][0]["partition_responses"][0]["error_code"])
+    admin.ask("Produce", 9, **to("__cluster_metadata", ONE_RECORD))
 
 
 @case("50", "Who does not lead says who does, from version 10 on", on=THREE)

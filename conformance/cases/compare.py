@@ -57,7 +57,8 @@ def save(version: str, transcripts: dict[str, Transcript]) -> None:
     """Write the record of a release: one file an area, one line an answer, in the order of the cases."""
     by_area: dict[str, list[str]] = {}
     for case in CASES.values():
-        for step, entry in enumerate(transcripts.get(case.number, ()), start=1):
+        told = transcripts.get(case.number, ()) if case.suits(version) else ()
+        for step, entry in enumerate(told, start=1):
             line = json.dumps({"case": case.number, "step": step} | entry, ensure_ascii=False)
             by_area.setdefault(case.area, []).append(line + "\n")
     folder = RECORDED / version

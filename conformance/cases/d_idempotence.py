@@ -7,7 +7,7 @@ from typing import Any
 from conformance.cases.batches import batch
 from conformance.cases.brokers import THREE, TIGHT
 from conformance.cases.codec import Answer
-from conformance.cases.produce import at, end_of, to
+from conformance.cases.produce import at, end_of, new_id, to
 from conformance.cases.stage import Stage, case
 
 _LAST = 2**31 - 1
@@ -18,7 +18,7 @@ class _Producer:
 
     def __init__(self, it: Stage, topic: str, producer_id: int | None = None, node: int = 1) -> None:
         self._it, self._topic, self._line = it, topic, it.line(node)
-        self.id = producer_id if producer_id is not None else _new_id(it)
+        self.id = producer_id if producer_id is not None else new_id(it)
 
     def go_to(self, node: int) -> None:
         """Write to another node from now on."""
@@ -29,26 +29,6 @@ class _Producer:
         given = values or (b"paid",)
         sent = batch(*given, producer=(self.id, epoch, sequence), timestamp=self._it.zero_ms, **more)
         return self._line.ask("Produce", 9, **to(self._topic, sent, acks=acks))
-
-
-def _new_id(it: Stage) -> int:
-    answer: Answer = {}
-
-    def given() -> bool:
-        answer.update(
-            it.quietly(
-                "InitProducerId",
-                4,
-                transaction_timeout=60_000,
-                transactional_id=None,
-                producer_id=-1,
-                producer_epoch=-1,
-            )
-        )
-        return bool(answer["error_code"] == "NONE")
-
-    it.until(given, "a producer id")  # the first one of a cluster may be long in coming
-    return int(answer["producer_id"])
 
 
 @case("51", "A batch that comes again is answered as the first time, and appended once")
@@ -208,7 +188,7 @@ def _(it: Stage) -> None:
 
 @case("62", "A nameless producer gets a new id each time, whatever it says")
 def _(it: Stage) -> None:
-    _new_id(it)
+    new_id(it)
     for timeout in (60_000, 0, -1, _LAST):
         it.ask(
             "InitProducerId",

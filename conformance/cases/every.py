@@ -14,6 +14,8 @@ from conformance.cases import (
     i_failover,
     i_transactions,
     j_configs,
+    j_described,
+    j_features,
     j_topics,
     r_random,
 )
@@ -32,6 +34,8 @@ __all__ = [
     "i_failover",
     "i_transactions",
     "j_configs",
+    "j_described",
+    "j_features",
     "j_topics",
     "r_random",
 ]

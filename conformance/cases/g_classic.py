@@ -23,7 +23,7 @@ def _alone(it: Stage, **joins_with: Any) -> Member:
 def _two(it: Stage, **joins_with: Any) -> tuple[Member, Member]:
     """Leader and follower of a stable group."""
     leader = Member(it.line(), it.group(), metadata=b"first", **joins_with)
-    follower = Member(it.line(), leader.group, metadata=b"second", **joins_with)
+    follower = Member(it.line(), leader.group, metadata=b"other", **joins_with)
     leader.join()
     leader.sync(of={leader.member_id: b"all"})
     _rebalance(leader, follower)
@@ -181,7 +181,7 @@ def _(it: Stage) -> None:
 @case("114a", "A follower whose metadata has changed makes a new generation")
 def _(it: Stage) -> None:
     leader, follower = _two(it)
-    follower.ask_to_join(metadata=b"changed")
+    follower.ask_to_join(metadata=b"anew")
     follower.line.expect_nothing("the leader is waited for")
     leader.heartbeat()
     leader.join()
@@ -199,7 +199,7 @@ def _(it: Stage) -> None:
         member.line.ask("SyncGroup", 5, **me, protocol_type=type, protocol_name=name)
     for version in (0, 1, 2, 4):
         member.line.ask("SyncGroup", version, **me)
-    other = Member(it.line(), member.group, metadata=b"second")
+    other = Member(it.line(), member.group, metadata=b"other")
     other.ask_to_join(3)
     other.line.expect_nothing("it waits")
     member.sync()
@@ -219,7 +219,7 @@ def _(it: Stage) -> None:
     member.heartbeat(generation_id=0)
     member.heartbeat(member_id="nobody")
     member.heartbeat(group_id=it.name("nothing"))
-    other = Member(it.line(), member.group, metadata=b"second")
+    other = Member(it.line(), member.group, metadata=b"other")
     other.ask_to_join(3)
     other.line.expect_nothing("it waits")
     member.heartbeat()
@@ -264,7 +264,7 @@ def _(it: Stage) -> None:
 @case("122", "A leader that never assigns is removed after the rebalance timeout")
 def _(it: Stage) -> None:
     leader, follower = _two(it, session_timeout=30_000, rebalance_timeout=3_000)
-    follower.ask_to_join(metadata=b"changed")
+    follower.ask_to_join(metadata=b"anew")
     leader.join()
     follower.hear_join()
     follower.ask_to_sync()

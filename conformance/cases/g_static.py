@@ -43,7 +43,7 @@ def _(it: Stage) -> None:
 @case("124a", "A static member whose metadata is new but whose protocol is not keeps its place")
 def _(it: Stage) -> None:
     old = _static(it)
-    new = Member(it.line(), old.group, group_instance_id="one", metadata=b"changed")
+    new = Member(it.line(), old.group, group_instance_id="one", metadata=b"anew")
     new.join()
     new.ask_to_sync(group_instance_id="one")
     new.line.hear()

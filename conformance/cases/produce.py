@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from conformance.cases.codec import Answer
 from conformance.cases.stage import Stage
 
 Records = bytes | None
@@ -67,3 +68,24 @@ def end_of(it: Stage, topic: str, index: int = 0, node: int = 1) -> None:
     it.ask(
         "ListOffsets", 5, node=node, replica_id=-1, topics=in_list(topic, -1, index, current_leader_epoch=-1)
     )
+
+
+def new_id(it: Stage) -> int:
+    """A producer id, once the broker gives one."""
+    answer: Answer = {}
+
+    def given() -> bool:
+        answer.update(
+            it.quietly(
+                "InitProducerId",
+                4,
+                transaction_timeout=60_000,
+                transactional_id=None,
+                producer_id=-1,
+                producer_epoch=-1,
+            )
+        )
+        return bool(answer["error_code"] == "NONE")
+
+    it.until(given, "a producer id")  # the first one of a cluster may be long in coming
+    return int(answer["producer_id"])

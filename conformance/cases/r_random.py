@@ -1,4 +1,4 @@
-"""Cases 205-218: what random conversations have found, each at its shortest.
+"""Cases 205-219, 221 and 222: what random conversations have found, each at its shortest.
 
 They were told to both by `conformance.generated`; what is compared is the whole answer, as everywhere.
 """
@@ -130,3 +130,91 @@ def _(it: Stage) -> None:
     for timestamp in (-5, -1):
         it.quietly("Produce", 9, **to(topic, batch(b"v", timestamp=timestamp)))
         it.ask("ListOffsets", 7, replica_id=-1, topics=in_list(topic, -3, current_leader_epoch=-1))
+
+
+def _commit(it: Stage, group: str, topic: str, metadata: str = "", generation: int = -1) -> None:
+    part = {"partition_index": 0, "committed_offset": 1, "committed_metadata": metadata}
+    topics = [{"name": topic, "partitions": [part]}]
+    it.ask(
+        "OffsetCommit",
+        9,
+        group_id=group,
+        generation_id_or_member_epoch=generation,
+        member_id="",
+        topics=topics,
+    )
+
+
+_TOO_LARGE = "x" * 4097
+
+
+@case(
+    "219",
+    "A commit of which nothing can be stored begins a group, which nobody sees before anything is written",
+)
+def _(it: Stage) -> None:
+    # Names of the same hash, so both groups are in one partition of the offsets topic.
+    topic, group, neighbour = it.topic(), it.group("Aa"), it.group("BB")
+    _commit(it, group, topic, _TOO_LARGE, generation=3)
+    _commit(it, group, topic, _TOO_LARGE)
+    it.ask("DescribeGroups", 5, groups=[group])
+    _commit(it, group, topic, generation=3)
+    it.ask("DescribeGroups", 5, groups=[group])
+    _commit(it, neighbour, topic)
+    it.ask("DescribeGroups", 5, groups=[group])
+
+
+@case("219a", "Who is not seen can be deleted, and joined")
+def _(it: Stage) -> None:
+    topic, deleted, joined = it.topic(), it.group("deleted"), it.group("joined")
+    _commit(it, deleted, topic, _TOO_LARGE)
+    for _ in range(2):
+        it.ask("DeleteGroups", 2, groups_names=[deleted])
+    _commit(it, joined, topic, _TOO_LARGE)
+    it.ask("JoinGroup", 5, **joining(joined))
+    it.ask("DescribeGroups", 5, groups=[joined])
+
+
+@case("221", "A codec that does not exist is found in the first batch, before a second one is")
+def _(it: Stage) -> None:
+    topic = it.topic()
+    for version in (6, 7):
+        it.ask("Produce", version, **to(topic, batch(b"bad", codec=5) + batch(b"good")))
+
+
+_LONG_AGO = 1_000_000_000_000
+
+
+@case("222", "A fetch reads from one segment, and waits for no more of it once there is another")
+def _(it: Stage) -> None:
+    topic, waiting = it.topic(), it.line()
+    it.quietly("Produce", 9, **to(topic, batch(b"old", timestamp=_LONG_AGO)))
+    waiting.send("Fetch", 12, **at(topic, max_wait=30_000) | {"min_bytes": 10_000})
+    waiting.expect_nothing("too little is there")
+    # More than segment.ms later by its own time.
+    it.quietly("Produce", 9, **to(topic, batch(b"new", timestamp=it.zero_ms)))
+    waiting.hear()
+    it.quietly("Produce", 9, **to(topic, batch(b"newer", timestamp=it.zero_ms + 1)))
+    for offset in (0, 1):
+        it.ask("Fetch", 12, **at(topic, offset))
+    it.ask("Fetch", 12, **at(topic, max_wait=30_000) | {"min_bytes": 10_000})
+
+
+@case("222a", "Records without a time, and older ones, begin no segment")
+def _(it: Stage) -> None:
+    timeless, backwards = it.topic("timeless"), it.topic("backwards")
+    for topic, times in ((timeless, (-1, it.zero_ms)), (backwards, (it.zero_ms, _LONG_AGO, it.zero_ms + 1))):
+        for time in times:
+            it.quietly("Produce", 9, **to(topic, batch(b"v", timestamp=time)))
+        it.ask("Fetch", 12, **at(topic))
+
+
+@case("222b", "What is deleted at the start of a log moves no segment")
+def _(it: Stage) -> None:
+    topic = it.topic(segment_ms=60_000)
+    for after in (0, 70_000, 71_000):
+        it.quietly("Produce", 9, **to(topic, batch(b"v", timestamp=it.zero_ms + after)))
+    it.ask("Fetch", 12, **at(topic))
+    parts = [{"partition_index": 0, "offset": 1}]
+    it.quietly("DeleteRecords", 2, topics=[{"name": topic, "partitions": parts}], timeout=5_000)
+    it.ask("Fetch", 12, **at(topic, 1))

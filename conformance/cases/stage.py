@@ -195,6 +195,10 @@ class Case:
     # The first release that it can be put to.
     since: tuple[int, ...] = ()
 
+    def suits(self, release: str) -> bool:
+        """Whether a release can be asked this."""
+        return self.since <= tuple(map(int, release.split(".")))
+
     def play(self, brokers: Brokers) -> list[dict[str, Any]]:
         """Play it, and give what was heard."""
         stage = Stage(brokers)

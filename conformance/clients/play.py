@@ -7,6 +7,7 @@ to be safe.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import time
@@ -248,7 +249,9 @@ def _(step: steps.Commit, scene: Scene) -> None:
 
 @play.register
 def _(step: steps.Leave, scene: Scene) -> None:
-    scene.members.pop(step.member).leave()
+    failures = (Exception,) if step.unheard else ()
+    with contextlib.suppress(*failures):
+        scene.members.pop(step.member).leave()
 
 
 @play.register

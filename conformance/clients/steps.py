@@ -156,9 +156,14 @@ class Commit:
 
 @dataclass(frozen=True)
 class Leave:
-    """Close a member."""
+    """Close a member.
+
+    `unheard`: its coordinator may have just died, so that its goodbye reaches nobody; whether a client tells of
+    that is its own affair.
+    """
 
     member: str
+    unheard: bool = False
 
 
 @dataclass(frozen=True)

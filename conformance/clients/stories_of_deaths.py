@@ -98,7 +98,7 @@ def _(scene: Scene) -> None:
     CrashCoordinatorWhen("billing", "committing"),
     Commit("ann", ((0, 2),), stubborn=True),
     AwaitCrash(),
-    Leave("ann"),
+    Leave("ann", unheard=True),
     Join("bob", BILLING),
     Consume(("bob",), 1, into="rest"),
     needs=(Need.COMMIT, Need.DEATHS),

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.cases import batches
-from conformance.generated.conversation import PARTITIONS, Known, Name, Records, Step, Time, TopicId
+from conformance.generated.conversation import PARTITIONS, Known, Name, Records, Several, Step, Time, TopicId
 
 # Longer than any conversation, so that a wait ends by what another line does, or not at all.
 LONG_MS = 60_000
@@ -42,15 +42,17 @@ def _alone(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
     return steps.map(lambda step: [step])
 
 
-def _to(
-    topic: str, records: dict[int, Any], acks: int, transactional_id: str | None = None
-) -> dict[str, Any]:
-    data = {
-        "name": Name(topic),
-        "topic_id": TopicId(topic),
-        "partition_data": [{"index": index, "records": given} for index, given in records.items()],
-    }
-    return {"acks": acks, "timeout": LONG_MS, "transactional_id": transactional_id, "topic_data": [data]}
+def _to(records: dict[str, dict[int, Any]], acks: int) -> dict[str, Any]:
+    """A Produce of these records, by topic and partition."""
+    data = [
+        {
+            "name": Name(topic),
+            "topic_id": TopicId(topic),
+            "partition_data": [{"index": index, "records": given} for index, given in parts.items()],
+        }
+        for topic, parts in records.items()
+    ]
+    return {"acks": acks, "timeout": LONG_MS, "transactional_id": None, "topic_data": data}
 
 
 # What can be wrong with a batch, beside nothing.  Null records are never answered by Kafka.
@@ -93,14 +95,23 @@ def _batches(draw: st.DrawFn, /, **producer: Any) -> Records:
 
 @st.composite
 def _produces(draw: st.DrawFn) -> list[Step]:
-    topic, acks = draw(TOPICS), draw(st.sampled_from((-1, -1, -1, 1, 1, 0, 2)))
-    indexes = draw(st.lists(INDEXES, min_size=1, max_size=2, unique=True))
-    records = {index: draw(_batches()) for index in indexes}
+    acks = draw(st.sampled_from((-1, -1, -1, 1, 1, 0, 2)))
+    topics = draw(st.lists(TOPICS, min_size=1, max_size=draw(st.sampled_from((1, 1, 2))), unique=True))
+    records = {topic: draw(_records()) for topic in topics}
     version = draw(st.integers(3, 13))
-    fields = _to(topic, records, acks)
-    steps = [Step(draw(LINES), "Produce", version, fields, silent=acks == 0)]
+    steps = [Step(draw(LINES), "Produce", version, _to(records, acks), silent=acks == 0)]
     # What has been written is looked at now and then.
-    return steps + draw(st.sampled_from(([], [], _look_at(topic))))
+    return steps + draw(st.sampled_from(([], [], _look_at(topics[0]))))
+
+
+@st.composite
+def _records(draw: st.DrawFn) -> dict[int, Records | Several]:
+    """Records for partitions of a topic: a batch each, as it must be, or now and then one more."""
+    found: dict[int, Records | Several] = {}
+    for index in draw(st.lists(INDEXES, min_size=1, max_size=3, unique=True)):
+        several = tuple(draw(_batches()) for _ in range(draw(st.sampled_from((1,) * 11 + (2,)))))
+        found[index] = several[0] if len(several) == 1 else Several(several)
+    return found
 
 
 def _look_at(topic: str) -> list[Step]:
@@ -132,7 +143,7 @@ def _counted_produces(draw: st.DrawFn) -> list[Step]:
             values = tuple(draw(st.lists(VALUES, min_size=1, max_size=draw(st.sampled_from((1, 1, 2))))))
             more = {"producer": (producer_id, epoch, sequence), "timestamp": Time(draw(SMALL))}
             records = Records(values, more)
-        fields = _to(topic, {index: records}, draw(st.sampled_from((-1, -1, -1, 1))))
+        fields = _to({topic: {index: records}}, draw(st.sampled_from((-1, -1, -1, 1))))
         counts = (key, sequence, len(records.values))
         steps.append(Step(line, "Produce", version, fields, counts=counts))
     return steps

@@ -70,6 +70,13 @@ class Records:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Batches one behind the other, for the same partition."""
+
+    batches: tuple[Records, ...]
+
+
+@dataclass(frozen=True)
 class Step:
     """One request.
 
@@ -122,6 +129,8 @@ class Memory:
                 return self._zero_ms + after
             case Records(values, more):
                 return batches.batch(*values, **{name: self.value(each) for name, each in more.items()})
+            case Several(several):
+                return b"".join(map(self.value, several))
             case dict():
                 return {name: self.value(each) for name, each in given.items()}
             case list() | tuple():
@@ -144,6 +153,8 @@ class Memory:
             case Records(values, more):
                 given = [_literal(each) for each in values]
                 return f"batch({', '.join([*given, *self._named(more)])})"
+            case Several(several):
+                return " + ".join(map(self.words, several))
             case dict():
                 return "{" + ", ".join(f"{name!r}: {self.words(each)}" for name, each in given.items()) + "}"
             case list():

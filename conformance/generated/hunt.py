@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase
 
 from conformance.cases.brokers import real_brokers
 from conformance.cases.compare import Difference
-from conformance.generated.conversation import Conversation
+from conformance.generated.conversation import DEATH, Conversation
 from conformance.generated.generate import conversations
 from conformance.generated.judge import judged
 from conformance.generated.shrink import shortened
-from conformance.generated.targets import PLAN, MockTarget, RealTarget, Target
+from conformance.generated.targets import DYING, PLAN, MockTarget, RealTarget, Target
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Hunt:
 
     played: int = 0
     steps: int = 0
+    # In how many of them the broker died.
+    deaths: int = 0
     found: list[Found] = field(default_factory=list)
 
 
@@ -54,12 +56,18 @@ def hunt(
     count: int,
     seed: int,
     *,
+    first: int = 1,
+    last: int | None = None,
     differences_max: int = 1,
     deaths_in_100: int = 0,
     told: Callable[[Hunt], None] = lambda _: None,
 ) -> Hunt:
-    """Play `count` conversations, fewer if so many different differences turn up."""
-    mock, result = MockTarget(), Hunt()
+    """Play `count` conversations, fewer if so many different differences turn up.
+
+    Those before the `first` and behind the `last` are only written, so that a long hunt can be done in
+    pieces; Hypothesis writes others when it is asked for fewer.
+    """
+    mock, result, written = MockTarget(), Hunt(), 0
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -71,10 +79,13 @@ def hunt(
     )
     @hypothesis.given(conversations(deaths_in_100))
     def listen(conversation: Conversation) -> None:
-        if len(result.found) >= differences_max:
+        nonlocal written
+        written += 1
+        if not first <= written <= (last or count) or len(result.found) >= differences_max:
             return
         result.played += 1
         result.steps += len(conversation.steps)
+        result.deaths += any(step.api == DEATH for step in conversation.steps)
         difference = judged(conversation, mock, real)
         if difference is not None:
             found = Found(difference, conversation, result.played)
@@ -106,7 +117,7 @@ def source(conversation: Conversation, mock: MockTarget) -> str:
 
 
 @contextmanager
-def real_target(version: str) -> Iterator[RealTarget]:
-    """A real Kafka of this release for as long as it is needed."""
-    with real_brokers(PLAN, version) as brokers:
+def real_target(version: str, *, deaths: bool = False) -> Iterator[RealTarget]:
+    """A real Kafka of this release for as long as it is needed; one that may die, if there are deaths."""
+    with real_brokers(DYING if deaths else PLAN, version) as brokers:
         yield RealTarget(brokers)

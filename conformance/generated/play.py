@@ -58,8 +58,9 @@ class _Play:
         names |= {label: f"{label}-{salt}" for label in OTHER_NAMES}
         ids = {label: id for label, (_, id) in made.items()}
         self._memory = Memory(names, ids, zero_ms)
-        meant = {name: label for label, name in names.items()}
-        self._symbols = Symbols(meant, zero_ms, {1: on.port})
+        self._meant = {name: label for label, name in names.items()}
+        self._symbols = Symbols(self._meant, zero_ms, {1: on.port})
+        self._meant |= {str(id): f"<id of {label}>" for label, id in ids.items()}
         self._member_ids: list[str] = []
         self._asked: dict[str, tuple[Step, int]] = {}
         self._played = Played()
@@ -142,17 +143,29 @@ class _Play:
         return answer is not NOTHING
 
     def _in_order(self, answer: Answer) -> Answer:
-        """Members in the order in which they were given their ids: Kafka keeps them in a hash map."""
+        """By the conversation's own names, and in an order that does not hang on made-up ones.
+
+        Members are in the order in which they were given their ids, as Kafka keeps them in a hash map;
+        described groups hang on which partitions of the offsets topic their names lead to.
+        """
         if (given := answer.get("member_id")) and given not in self._member_ids:
             self._member_ids.append(given)
         known = {member_id: at for at, member_id in enumerate(self._member_ids)}
 
         def ordered(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {name: ordered(inner) for name, inner in value.items()}
-            if isinstance(value, list) and value and isinstance(value[0], dict) and "member_id" in value[0]:
-                return sorted(value, key=lambda member: known.get(member["member_id"], len(known)))
-            return [ordered(each) for each in value] if isinstance(value, list) else value
+            match value:
+                case dict():
+                    return {name: ordered(inner) for name, inner in value.items()}
+                case [{"member_id": _}, *_]:
+                    members = map(ordered, value)
+                    return sorted(members, key=lambda member: known.get(member["member_id"], len(known)))
+                case [{"group_id": _}, *_]:
+                    return sorted(map(ordered, value), key=lambda group: str(group["group_id"]))
+                case list():
+                    return [ordered(each) for each in value]
+                case str():
+                    return self._meant.get(value, value)
+            return value
 
         found: Answer = ordered(answer)
         return found

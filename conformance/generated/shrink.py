@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from conformance.generated.conversation import Conversation, Records, Step
+from conformance.generated.conversation import Conversation, Records, Several, Step
 
 # Enough for the longest; a bound, for what fails only now and then has no end.
 PLAYS_MAX = 250
@@ -77,6 +77,9 @@ def _less(given: Any) -> Iterator[Any]:
                 yield from (given | {name: less} for less in _less(each))
         case Records(values, more):
             yield from _less_in_batch(values, more)
+        case Several((first, *others)):
+            yield first
+            yield from (Several((less, *others)) for less in _less(first))
 
 
 def _less_in_batch(values: tuple[Any, ...], more: Mapping[str, Any]) -> Iterator[Records]:

@@ -7,6 +7,7 @@ in mind.  The world is new for every conversation; the real broker is one for al
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import secrets
 import select
 import socket
@@ -44,12 +45,16 @@ PLAN = Plan(
     },
     looks={"log.cleaner.enable": False},
 )
+# The same for a broker that dies now and then: its old self is given up sooner, for until then the new one waits.
+DYING = dataclasses.replace(
+    PLAN, looks=PLAN.looks | {"broker.session.timeout.ms": 3_000, "broker.heartbeat.interval.ms": 300}
+)
 # How long a real broker is listened to that should keep silent: two round trips of a busy machine.
 SILENCE_S = 0.03
 # How long it is waited for when mockbroker has answered.
 ANSWER_TIMEOUT_S = 2.0
-# How many topics of each kind are made at a time.
-STOCK = 40
+# How many topics of each kind are made at a time; a death spoils all that are not used yet.
+STOCK, STOCK_OF_DYING = 40, 8
 
 
 class Target(Protocol):
@@ -86,6 +91,7 @@ class RealTarget:
 
     def __init__(self, brokers: RealBrokers) -> None:
         self._brokers = brokers
+        self._at_a_time = STOCK_OF_DYING if brokers.plan is DYING else STOCK
         self._address = brokers.address(1)
         self._sockets: dict[str, socket.socket] = {}
         self._stock: dict[str, list[tuple[str, uuid.UUID]]] = {}
@@ -182,7 +188,7 @@ class RealTarget:
                 self._stage.quietly("DeleteTopics", 6, timeout=30_000, topics=gone)
                 self._used.clear()
             # Hypothesis plays with `random`, and a name must not come twice.
-            names = [f"{kind}-{secrets.token_hex(6)}-x" for _ in range(STOCK)]
+            names = [f"{kind}-{secrets.token_hex(6)}-x" for _ in range(self._at_a_time)]
             request: dict[str, Any] = {"topics": [wanted(name, kind) for name in names], "timeout": 30_000}
             answer = self._stage.quietly("CreateTopics", 7, **request)
             stock += [(topic["name"], uuid.UUID(topic["topic_id"])) for topic in answer["topics"]]

@@ -10,6 +10,7 @@ import pytest
 from conformance.generated.hunt import hunt, real_target, shorten
 from conformance.generated.mutations import MUTATIONS, a_duplicate_is_appended_again
 from conformance.generated.targets import RealTarget
+from conformance.results import keep
 
 # The release that mockbroker emulates, unless another one is asked for.
 JUDGE = "4.4.0"
@@ -31,11 +32,16 @@ def real(request: pytest.FixtureRequest) -> Iterator[RealTarget]:
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_random_conversations_find(
-    mutation: Callable[[Patch], None], real: RealTarget, monkeypatch: Patch
+    mutation: Callable[[Patch], None],
+    real: RealTarget,
+    monkeypatch: Patch,
+    request: pytest.FixtureRequest,
 ) -> None:
     mutation(monkeypatch)
     result = hunt(real, CONVERSATIONS_MAX, SEED)
-    print(f"found after {result.played} conversations")
+    after = result.found[0].after if result.found else 0
+    if request.config.getoption("--keep-results"):
+        keep("generated", "mutations", {mutation.__name__: after}, {"kafka": JUDGE})
     assert result.found, f"{result.played} conversations did not notice"
 
 

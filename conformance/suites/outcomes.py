@@ -20,7 +20,6 @@ MISSING_FEATURES = frozenset(
         "KIP-848 groups",
         "SASL",
         "TLS",
-        "feature upgrades",
         "log directories",
         "message formats before v2",
         "quotas",
@@ -55,6 +54,10 @@ class Outcome:
         """Of `passed`, `failed: transactions` or `empty: needs a broker of 0.10`."""
         state, _, why = line.partition(": ")
         return cls(State(state), why)
+
+    def line(self) -> str:
+        """What `read` reads."""
+        return f"{self.state}: {self.why}" if self.why else str(self.state)
 
 
 def expectations(suite: str) -> dict[str, Outcome]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.suites import kafka_python, librdkafka, sarama
+from conformance import results
+from conformance.suites import kafka_python, keeping, librdkafka, sarama
 from conformance.suites.outcomes import (
     EXPECTED,
     KAFKA_FAILS_TOO,
@@ -43,6 +44,32 @@ def test_a_feature_that_appears_is_a_surprise_as_well() -> None:
 
 def test_a_test_that_ran_nothing_has_not_passed() -> None:
     assert surprise(PASSED, Outcome(State.EMPTY, "no such library"))
+
+
+def test_the_smoke_test_names_tests_that_pass() -> None:
+    assert {name for name, one in expectations("librdkafka").items() if one == PASSED} >= librdkafka.SMOKE
+
+
+def test_an_outcome_is_kept_with_the_reason_that_is_expected_and_a_surprise_in_one_line(
+    tmp_path: Path,
+) -> None:
+    results.keep("suites", "sarama", {"TestOfAnOlderRelease": "passed"}, folder=tmp_path)
+    keeping.keep("sarama", "TestFuncProducing", PASSED, tmp_path)
+    keeping.keep("sarama", "TestFuncTxnProduce", Outcome(State.FAILED, "what\nit printed"), tmp_path)
+    keeping.keep("sarama", "TestFuncProducingGzip", Outcome(State.FAILED, "what\nit printed"), tmp_path)
+    kept = results.load("suites", tmp_path)
+    assert kept["sarama"] == {
+        "TestFuncProducing": "passed",
+        "TestFuncProducingGzip": "failed: what it printed",
+        "TestFuncTxnProduce": "failed: transactions",
+    }
+    assert kept["about"]["sarama"]["versions"] == {"sarama": sarama.VERSION.removeprefix("v")}
+
+
+def test_a_second_way_to_run_a_suite_is_kept_apart(tmp_path: Path) -> None:
+    for part in (keeping.part_of("kafka_python"), keeping.part_of("kafka_python", "asyncio")):
+        keeping.keep(part, "test_consumer_integration::test_group", PASSED, tmp_path)
+    assert results.load("suites", tmp_path).keys() == {"about", "kafka_python", "kafka_python asyncio"}
 
 
 def test_a_pytest_report_tells_failures_errors_and_skips_apart(tmp_path: Path) -> None:

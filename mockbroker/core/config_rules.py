@@ -93,24 +93,30 @@ def check_topic_overrides(overrides: Mapping[str, str | None]) -> None:
 
 
 def check_broker_overrides(
-    before: Mapping[str, str], after: Mapping[str, str], touched: Iterable[str], *, cluster_wide: bool
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    touched: Iterable[str],
+    *,
+    cluster_wide: bool,
+    elr: bool = True,
 ) -> None:
     """Raise KafkaError unless a broker's overrides (or everybody's) may change from `before` to `after`.
 
     `touched` are the names that the request speaks of, changed or not.  A bad value of a broker's is 42,
     not the 40 that it would be for a topic: Kafka's clients have come to expect it (KAFKA-13609).
+    With `elr` all brokers have one min.insync.replicas, as the controller counts by it who is safe to elect.
     """
     names = dict.fromkeys([*touched, *(name for name in before if name not in after)])
     for name in names:
         _check_broker_name(name)
-        if name == "min.insync.replicas" and not cluster_wide:
+        if elr and name == "min.insync.replicas" and not cluster_wide:
             raise KafkaError(
                 ErrorCode.INVALID_CONFIG, f"Broker-level {name} cannot be altered while ELR is enabled."
             )
         if name in after:
             setting = settings.setting(name)
             _check_value(setting, settings.standing(name), after[name], ErrorCode.INVALID_REQUEST)
-        elif name == "min.insync.replicas":
+        elif elr and name == "min.insync.replicas":
             raise KafkaError(
                 ErrorCode.INVALID_CONFIG, f"Cluster-level {name} cannot be removed while ELR is enabled."
             )

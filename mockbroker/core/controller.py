@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mockbroker.core import elections, settings
 from mockbroker.core.elections import Rules
+from mockbroker.core.features import FIRST_LEVELS
 from mockbroker.core.image import NO_LEADER, BrokerImage, ConfigKind, Image, PartitionImage, TopicImage
 from mockbroker.core.links import CONTROLLER, Message
 from mockbroker.core.messages import (
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from mockbroker.core.clock import Timer
     from mockbroker.core.world import World
+
+    Configs = Mapping[tuple[ConfigKind, str], Mapping[str, str]]
 
 MIN_IN_SYNC = "min.insync.replicas"
 
@@ -179,15 +182,29 @@ class Controller:
         self._publish(image, changed)
 
     def clear_configs(self) -> None:
-        """Take back every dynamic override that was made since the cluster began."""
-        self._publish(replace(self.image, configs=self._first_configs), tuple(self.image.topics))
+        """Take back every dynamic override, and level of a feature, that was set since the cluster began."""
+        first = replace(self.image, configs=self._first_configs, features=FIRST_LEVELS)
+        self._publish(first, tuple(self.image.topics))
+
+    def update_features(self, levels: Mapping[str, int]) -> None:
+        """Finalize other levels, which were checked before.
+
+        Where replicas outside the ISR count again, all brokers get one min.insync.replicas, as a new cluster
+        has it: by that the controller knows who is safe to elect.
+        """
+        image = replace(self.image, features={**self.image.features, **levels})
+        if image.elr and not self.image.elr:
+            minimum = str(self._world.defaults[settings.MIN_INSYNC_REPLICAS])
+            image = replace(image, configs=_with_one_minimum(image.configs, otherwise=minimum))
+        self._publish(image, tuple(image.topics))
 
     # -- leaders ----------------------------------------------------------------------------------
 
     def rules(self, topic: TopicImage, partition: PartitionImage) -> Rules:
         """What the topic's configs, as they are now, say about elections."""
         config = self._world.topic_config(self.image, topic.name)
-        return Rules(min(config.min_insync_replicas, len(partition.replicas)), config.unclean_leader_election)
+        in_sync = min(config.min_insync_replicas, len(partition.replicas))
+        return Rules(in_sync, config.unclean_leader_election, self.image.elr)
 
     def elect_preferred(self, topic: str, index: int) -> None:
         """Let the first replica lead.  Raises KafkaError 3, 84 (it does) or 80 (it cannot)."""
@@ -345,6 +362,19 @@ def _without_elr(image: Image, names: Iterable[str]) -> Image:
             changed = {p.index: elections.forget_elr(p) for p in topic.partitions if p.elr}
             topics[name] = topic.with_partitions(changed) if changed else topic
     return replace(image, topics=topics)
+
+
+def _with_one_minimum(configs: Configs, otherwise: str) -> Configs:
+    """The overrides with min.insync.replicas for all brokers, that which they had in common, and for none alone."""
+    everybody = ConfigKind.BROKER, ""
+    minimum = {MIN_IN_SYNC: otherwise}
+    kept = {
+        key: {name: value for name, value in overrides.items() if name != MIN_IN_SYNC or key == everybody}
+        if key[0] == ConfigKind.BROKER
+        else overrides
+        for key, overrides in configs.items()
+    }
+    return {**kept, everybody: {**minimum, **kept.get(everybody, {})}}
 
 
 def _alive(brokers: Mapping[int, BrokerImage]) -> Callable[[int], bool]:

@@ -175,11 +175,17 @@ class Reading:
         )
 
     def disturbed(self) -> bool:
-        """Whether the answer would no longer be one of records: another term, another role, an end cut away.
+        """Whether there is nothing to wait for any more.
 
-        Records that were deleted at the log's start hasten nothing, in Kafka neither.
+        That is so in another term, in another role and when an end was cut away; and where a segment has
+        ended since, for a fetch reads from one at a time and will not get more.  Records that were deleted at
+        the log's start hasten nothing, in Kafka neither.
         """
-        return self.replica.leader_epoch != self.leader_epoch or self.offset > self.replica.log.end
+        log = self.replica.log
+        if self.replica.leader_epoch != self.leader_epoch or self.offset > log.end:
+            return True
+        following = log.segments.next_base(self.offset)
+        return following is not None and following <= self.replica.visible_end(self.isolation)
 
 
 class DelayedFetch(Generic[R]):

@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class Rules:
-    """What a topic's configs say about elections; `min_in_sync` is already bounded by the replica count."""
+    """What a topic's configs say about elections; `min_in_sync` is already bounded by the replica count.
+
+    `elr` is what the cluster's features say: whether anyone outside the ISR can be safe to elect.
+    """
 
     min_in_sync: int
     unclean: bool
+    elr: bool = True
 
 
 def after_change(
     partition: PartitionImage, rules: Rules, alive: Alive, *, isr: tuple[int, ...]
 ) -> PartitionImage:
     """The partition with another ISR, and with another leader if the old one cannot go on."""
+    if not isr and not rules.elr:
+        isr = partition.isr  # the last one is waited for, and known by being in it
     changed = _with_safe_replicas(partition, isr, rules)
     if partition.leader in isr and alive(partition.leader):
         return _next(partition, changed)
@@ -79,7 +85,7 @@ def after_unclean_shutdown(
 
     If that leaves nobody, the partition waits for the one who led it last, which this broker may be.
     """
-    if broker not in partition.isr and broker not in partition.elr:
+    if not rules.elr or (broker not in partition.isr and broker not in partition.elr):
         return partition
     isr = tuple(id for id in partition.isr if id != broker)
     elr = tuple(id for id in partition.elr if id != broker)
@@ -109,7 +115,7 @@ def _with_safe_replicas(partition: PartitionImage, isr: tuple[int, ...], rules: 
 
     It is safe because the high watermark cannot move while the ISR is below min.insync.replicas.
     """
-    if len(isr) >= rules.min_in_sync:
+    if len(isr) >= rules.min_in_sync or not rules.elr:
         return replace(partition, isr=isr, elr=(), last_known_elr=())
     kept = {*partition.elr, *partition.isr} - set(isr)
     elr = tuple(id for id in partition.replicas if id in kept)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
+from mockbroker.core.features import ELIGIBLE_LEADER_REPLICAS, FIRST_LEVELS, TRANSACTION_VERSION
+
 NO_LEADER = -1
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -83,8 +85,13 @@ class Image:
     topics: Mapping[str, TopicImage] = field(default_factory=dict)
     topic_names: Mapping[bytes, str] = field(default_factory=dict)
     configs: Mapping[tuple[ConfigKind, str], Mapping[str, str]] = field(default_factory=dict)
-    # The finalized level of transaction.version: with 2, every end of a transaction brings a new epoch (KIP-890).
-    transaction_version: int = 2
+    # The levels that are finalized, by feature; 0 is off.
+    features: Mapping[str, int] = field(default_factory=lambda: FIRST_LEVELS)
+
+    @property
+    def transaction_version(self) -> int:
+        """The level of transaction.version: with 2, every end of a transaction brings a new epoch (KIP-890)."""
+        return self.features.get(TRANSACTION_VERSION, 0)
 
     def partition(self, topic: str, index: int) -> PartitionImage | None:
         """The partition, or None where there is none."""
@@ -92,6 +99,11 @@ class Image:
         if found is None or not 0 <= index < len(found.partitions):
             return None
         return found.partitions[index]
+
+    @property
+    def elr(self) -> bool:
+        """Whether replicas outside the ISR can be known to be safe to elect (KIP-966)."""
+        return self.features[ELIGIBLE_LEADER_REPLICAS] > 0
 
     def live_brokers(self) -> list[BrokerImage]:
         """Brokers that the controller believes alive, by id."""

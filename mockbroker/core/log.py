@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
+from mockbroker.core.segments import Segments
+
 if TYPE_CHECKING:
     from mockbroker.records.batch import Batch
 
@@ -76,13 +78,14 @@ class EpochTable:
 class Log:
     """The batches of one replica, from `start` up to but not including `end`."""
 
-    __slots__ = ("_lasts", "_positions", "batches", "end", "epochs", "size", "start")
+    __slots__ = ("_lasts", "_positions", "batches", "end", "epochs", "segments", "size", "start")
 
     def __init__(self, start: int = 0) -> None:
         self.start = start
         self.end = start
         self.batches: list[Batch] = []
         self.epochs = EpochTable()
+        self.segments = Segments()
         # Running figures beside the batches: the last offset of each, and the bytes that lie before it.
         self._lasts: list[int] = []
         self._positions: list[int] = []
@@ -101,6 +104,16 @@ class Log:
         self._positions.append(self.size)
         self.size += batch.size
         self.end = batch.last_offset + 1
+        self.segments.wrote(batch.max_timestamp)
+
+    def begin_segment(self, now_ms: int) -> None:
+        """Let the next batch be the first of a new segment."""
+        self.segments.begin(self.end, self.size, now_ms)
+
+    def segment_end(self, offset: int) -> int:
+        """The offset that ends the segment which holds `offset`."""
+        following = self.segments.next_base(offset)
+        return self.end if following is None else following
 
     def read(self, offset: int, below: int, max_bytes: int, *, at_least_one: bool) -> list[Batch]:
         """Whole batches from the one that holds `offset`, while they begin below `below` and fit `max_bytes`.
@@ -141,6 +154,7 @@ class Log:
         # Records that were deleted may turn out never to have been committed, if a leader was chosen uncleanly.
         self.start = min(self.start, end)
         self.epochs.truncate(end)
+        self.segments.truncate(end)
 
     def advance_start(self, start: int) -> None:
         """Let the log begin at `start`; a batch that straddles it stays, as Kafka's does."""
@@ -151,6 +165,7 @@ class Log:
         gone = bisect_left(self._lasts, start)
         del self.batches[:gone], self._lasts[:gone], self._positions[:gone]
         self.epochs.advance_start(start)
+        self.segments.advance_start(start)
 
     def restart_at(self, offset: int) -> None:
         """Begin anew, empty, at `offset`: what a follower does whose leader has nothing that old any more."""
@@ -158,6 +173,7 @@ class Log:
         self._lasts.clear()
         self._positions.clear()
         self.epochs.entries.clear()
+        self.segments.clear()
         self.size = 0
         self.start = self.end = offset
 

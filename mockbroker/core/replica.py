@@ -186,7 +186,7 @@ class Replica:
                 return place
         placed = batch.place(self.log.end, self.leader_epoch)
         previous_end = self.log.end
-        self.log.append(placed)
+        self._add(placed, now_ms)
         self.producers.note(placed, now_ms)
         append_time = placed.max_timestamp if placed.log_append_time else -1
         place = Appended(placed.base_offset, placed.last_offset, append_time)
@@ -200,11 +200,22 @@ class Replica:
         """Add what the leader sent, as a follower."""
         now_ms = self.broker.clock.now
         for batch in batches:
-            self.log.append(batch)
+            self._add(batch, now_ms)
             self.producers.note(batch, now_ms)
         if batches and self.broker.witness is not None:
             self.broker.witness.copied(self, batches)
         self.broker.log_grew()
+
+    def _add(self, batch: Batch, now_ms: int) -> None:
+        """Put a batch into the log, behind a new segment where the active one has no room for it."""
+        active = self.log.segments.active
+        if active is None:
+            self.log.begin_segment(now_ms)
+        elif (size := self.log.size - active.position) > 0:
+            too_large = size + batch.size > self.config.segment_bytes
+            if too_large or active.age_ms(batch.max_timestamp, now_ms) > self.config.segment_ms:
+                self.log.begin_segment(now_ms)
+        self.log.append(batch)
 
     def truncate(self, end: int) -> None:
         """Forget everything from `end` on: the leader's history is another."""

@@ -1,7 +1,6 @@
 """What of a log is too old or too much: the offset that it should begin at.
 
-As Kafka does it, by whole segments from the oldest on, and never beyond the high watermark.  Segments exist
-only here: a log is one list of batches, and where Kafka would have begun a new file follows from it.
+As Kafka does it, by whole segments from the oldest on, and never beyond the high watermark.
 Compaction is not here.
 """
 
@@ -9,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mockbroker.core.log import Log
     from mockbroker.core.replica import Replica
-    from mockbroker.core.topic_configs import TopicConfig
-    from mockbroker.records.batch import Batch
 
 NO_LIMIT = -1
 
@@ -23,35 +22,23 @@ NEVER_MS = 2**62
 
 
 @dataclass(slots=True)
-class Segment:
-    """Some batches that Kafka would keep in one file."""
+class Stretch:
+    """What is left of one segment."""
 
-    first_ms: int
     newest_ms: int
     size: int
     end: int
 
 
-def segments(batches: list[Batch], config: TopicConfig) -> Iterator[Segment]:
-    """The segments of a log, the active one last."""
-    current: Segment | None = None
-    for batch in batches:
-        if current is not None and not _fits(current, batch, config):
-            yield current
-            current = None
-        if current is None:
-            current = Segment(batch.max_timestamp, batch.max_timestamp, batch.size, batch.last_offset + 1)
-        else:
-            current.newest_ms = max(current.newest_ms, batch.max_timestamp)
-            current.size += batch.size
-            current.end = batch.last_offset + 1
-    if current is not None:
-        yield current
-
-
-def _fits(segment: Segment, batch: Batch, config: TopicConfig) -> bool:
-    young = batch.max_timestamp - segment.first_ms <= config.segment_ms
-    return young and segment.size + batch.size <= config.segment_bytes
+def stretches(log: Log) -> Iterator[Stretch]:
+    """The segments of a log that anything is in, the active one last."""
+    for _, group in groupby(log.batches, lambda batch: log.segments.of(batch.base_offset)):
+        batches = list(group)
+        yield Stretch(
+            newest_ms=max(batch.max_timestamp for batch in batches),
+            size=sum(batch.size for batch in batches),
+            end=batches[-1].last_offset + 1,
+        )
 
 
 def start_by_retention(replica: Replica, now_ms: int) -> int:
@@ -61,7 +48,7 @@ def start_by_retention(replica: Replica, now_ms: int) -> int:
     if not config.deleted:
         return start
     left = sum(batch.size for batch in log.batches)
-    for segment in segments(log.batches, config):
+    for segment in stretches(log):
         too_old = config.retention_ms != NO_LIMIT and segment.newest_ms < now_ms - config.retention_ms
         too_much = config.retention_bytes != NO_LIMIT and left - segment.size >= config.retention_bytes
         if not (too_old or too_much) or segment.end > replica.high_watermark:
@@ -80,4 +67,4 @@ def next_look_ms(replica: Replica) -> int:
         return 0
     if config.retention_ms == NO_LIMIT:
         return NEVER_MS
-    return min(segment.newest_ms for segment in segments(replica.log.batches, config)) + config.retention_ms
+    return min(segment.newest_ms for segment in stretches(replica.log)) + config.retention_ms

@@ -47,5 +47,6 @@ from mockbroker.handlers import (  # noqa: F401 - see above
     produce,
     sync_group,
     txn_offset_commit,
+    update_features,
     write_txn_markers,
 )

@@ -41,7 +41,12 @@ def _result(resource: AlterConfigsResource, error: KafkaError | None) -> AlterCo
     )
 
 
-@answers(AlterConfigsRequest, versions="0-2", refuse=refuse)
+@answers(
+    AlterConfigsRequest,
+    versions="0-2",
+    refuse=refuse,
+    simplified="topics and brokers; loggers, client metrics and groups are refused (INVALID_REQUEST)",
+)
 def alter_configs(call: Call[AlterConfigsRequest], node: Node) -> Reply[AlterConfigsResponse]:
     """Have the controller replace what may be replaced."""
     return by_controller(call, node, lambda controller: _alter_all(call.body, node, controller), refuse)

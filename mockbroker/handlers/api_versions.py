@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mockbroker.core.features import FEATURES
 from mockbroker.handlers.registry import HANDLERS, answers
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
     from mockbroker.core.node import Node
 
 _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
-
-# metadata.version 33 is what a cluster formatted by Kafka 4.4 has (4.4-IV0).
-_METADATA_VERSION = SupportedFeature(name="metadata.version", min_version=7, max_version=33)
-
-# On since 4.1 for new clusters: replicas that left the ISR may still be safe to elect (KIP-966).
-_ELR = SupportedFeature(name="eligible.leader.replicas.version", min_version=0, max_version=1)
-
-# Where 2 is on, every end of a transaction brings a new epoch (KIP-890); clients look for it here.
-_TRANSACTIONS = "transaction.version"
-_TRANSACTIONS_MAX = 2
 
 # What a client says that does not know which broker it talks to.
 NO_NODE = -1
@@ -58,7 +49,12 @@ def refuse(call: Call[ApiVersionsRequest], error: KafkaError) -> ApiVersionsResp
     )
 
 
-@answers(ApiVersionsRequest, versions="0-5", refuse=refuse)
+@answers(
+    ApiVersionsRequest,
+    versions="0-5",
+    refuse=refuse,
+    simplified="names the APIs and features that are served here, and no others",
+)
 def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsResponse:
     """List what is served."""
     if not HANDLERS[Api.API_VERSIONS].serves(call.version):
@@ -76,24 +72,21 @@ def api_versions(call: Call[ApiVersionsRequest], node: Node) -> ApiVersionsRespo
             return refuse(call, KafkaError(ErrorCode.INVALID_REQUEST))
         if _is_elsewhere(body, node):
             return refuse(call, KafkaError(ErrorCode.REBOOTSTRAP_REQUIRED))
-    transactions = SupportedFeature(name=_TRANSACTIONS, min_version=0, max_version=_TRANSACTIONS_MAX)
-    features = [_METADATA_VERSION] if call.version < 4 else [_METADATA_VERSION, _ELR, transactions]
-    finalized = {
-        _METADATA_VERSION.name: _METADATA_VERSION.max_version,
-        _ELR.name: _ELR.max_version,
-        _TRANSACTIONS: node.image.transaction_version,
-    }
     return ApiVersionsResponse(
         api_keys=[
             ApiVersion(api_key=api, min_version=handler.advertised_from, max_version=handler.max_version)
             for api, handler in sorted(HANDLERS.items())
         ],
-        supported_features=features,
+        supported_features=[
+            SupportedFeature(name=name, min_version=feature.min_level, max_version=feature.max_level)
+            for name, feature in FEATURES.items()
+            if feature.min_level > 0 or call.version >= 4
+        ],
         finalized_features_epoch=node.image.version,
         finalized_features=[
             FinalizedFeature(name=name, max_version_level=level, min_version_level=level)
-            for name, level in finalized.items()
-            if level
+            for name, level in node.image.features.items()
+            if level > 0
         ],
     )
 

@@ -96,6 +96,7 @@ def alter(node: Node, controller: Controller, altered: AlteredResource, *, valid
     if kind is ConfigKind.TOPIC:
         check_topic_overrides(after)
     else:
-        check_broker_overrides(before, after, altered.touched, cluster_wide=altered.name == "")
+        elr = controller.image.elr
+        check_broker_overrides(before, after, altered.touched, cluster_wide=altered.name == "", elr=elr)
     if after != before and not validate_only:
         controller.alter_configs(kind, altered.name, after)

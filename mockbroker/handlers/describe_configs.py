@@ -44,7 +44,12 @@ def _refused(resource: DescribeConfigsResource, error: KafkaError) -> DescribeCo
     )
 
 
-@answers(DescribeConfigsRequest, versions="1-4", refuse=refuse)
+@answers(
+    DescribeConfigsRequest,
+    versions="1-4",
+    refuse=refuse,
+    simplified="topics and brokers; loggers, client metrics and groups are refused (INVALID_REQUEST)",
+)
 def describe_configs(call: Call[DescribeConfigsRequest], node: Node) -> DescribeConfigsResponse:
     """Describe each resource."""
     results = []

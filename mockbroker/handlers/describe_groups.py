@@ -49,7 +49,7 @@ def describe_groups(call: Call[DescribeGroupsRequest], node: Node) -> DescribeGr
 
 def _describe(call: Call[DescribeGroupsRequest], node: Node, group_id: str) -> DescribedGroup:
     try:
-        group = node.group_shard(group_id).groups.get(group_id)
+        group = node.group_shard(group_id).seen(group_id)
     except KafkaError as refused:
         return DescribedGroup(group_id=group_id, error_code=refused.code, error_message=refused.message)
     if group is not None:

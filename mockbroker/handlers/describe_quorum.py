@@ -36,7 +36,12 @@ def refuse(_: Call[DescribeQuorumRequest], error: KafkaError) -> DescribeQuorumR
     return DescribeQuorumResponse(error_code=error.code, error_message=error.message or error.code.text)
 
 
-@answers(DescribeQuorumRequest, versions="0-2", refuse=refuse)
+@answers(
+    DescribeQuorumRequest,
+    versions="0-2",
+    refuse=refuse,
+    simplified="every broker is a controller, and controllers have no endpoints",
+)
 def describe_quorum(call: Call[DescribeQuorumRequest], node: Node) -> Reply[DescribeQuorumResponse]:
     """Have the controller describe its quorum."""
 

@@ -45,7 +45,12 @@ def refuse(call: Call[FetchRequest], error: KafkaError) -> FetchResponse:
     return response
 
 
-@answers(FetchRequest, versions="4-18", refuse=refuse)
+@answers(
+    FetchRequest,
+    versions="4-18",
+    refuse=refuse,
+    simplified="fetching as a follower is refused (INVALID_REQUEST)",
+)
 def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
     """Read, and answer now or later."""
     body = call.body
@@ -69,13 +74,13 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
             node.witness.positioned(replica, call.client_id, want.offset)
     # Who takes less than it waits for has enough with what it takes.
     min_bytes = min(body.min_bytes, reader.max_bytes)
-    enough = read.bytes >= min_bytes or read.urgent
-    if enough or body.max_wait_ms <= 0 or not read.sources:
-        return _respond(plan, reader, read)
     readings = [
         Reading(replica, replica.leader_epoch, want.offset, want.max_bytes, body.isolation_level)
         for want, replica in read.sources
     ]
+    enough = read.bytes >= min_bytes or read.urgent or any(reading.disturbed() for reading in readings)
+    if enough or body.max_wait_ms <= 0 or not readings:
+        return _respond(plan, reader, read)
     return DelayedFetch(
         node,
         readings,

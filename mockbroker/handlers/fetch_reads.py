@@ -176,7 +176,9 @@ class FetchReader:
         if better != NO_PREFERENCE:
             partition.preferred_read_replica = better
             return partition
-        below = replica.visible_end(self._body.isolation_level)
+        # One read is of one segment, however much there is in the next.
+        segment_end = log.segment_end(want.offset)
+        below = min(replica.visible_end(self._body.isolation_level), segment_end)
         limit = min(want.max_bytes, max(self.max_bytes - read.bytes, 0))
         records, end = _cut(replica, want.offset, below, limit, at_least_one=not read.bytes)
         if records:
@@ -184,10 +186,10 @@ class FetchReader:
             read.bytes += sum(map(len, records))
             read.records.append((replica, want.offset, end, self._body.isolation_level))
         if committed:
-            # Kafka's bound comes from a sparse index; within one segment that is the end of the log.
+            # Kafka's bound comes from a sparse index, which within one segment says no more than its end.
             partition.aborted_transactions = [
                 AbortedTransaction(producer_id=a.producer_id, first_offset=a.first_offset)
-                for a in replica.producers.aborted_between(want.offset, log.end)
+                for a in replica.producers.aborted_between(want.offset, segment_end)
             ]
         return partition
 

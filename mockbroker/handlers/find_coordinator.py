@@ -33,7 +33,12 @@ def _keys(call: Call[FindCoordinatorRequest]) -> list[str]:
     return list(call.body.coordinator_keys) if call.version >= 4 else [call.body.key]
 
 
-@answers(FindCoordinatorRequest, versions="0-6", refuse=refuse)
+@answers(
+    FindCoordinatorRequest,
+    versions="0-6",
+    refuse=refuse,
+    simplified="share groups are refused (UNSUPPORTED_VERSION)",
+)
 def find_coordinator(call: Call[FindCoordinatorRequest], node: Node) -> Reply[FindCoordinatorResponse]:
     """Look the coordinators up, having their topic made first where it is missing."""
     topic = _topic_of(call)

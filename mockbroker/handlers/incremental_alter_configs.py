@@ -50,7 +50,12 @@ def _result(
     )
 
 
-@answers(IncrementalAlterConfigsRequest, versions="0-1", refuse=refuse)
+@answers(
+    IncrementalAlterConfigsRequest,
+    versions="0-1",
+    refuse=refuse,
+    simplified="topics and brokers; loggers, client metrics and groups are refused (INVALID_REQUEST)",
+)
 def incremental_alter_configs(
     call: Call[IncrementalAlterConfigsRequest], node: Node
 ) -> Reply[IncrementalAlterConfigsResponse]:

@@ -42,6 +42,7 @@ def list_groups(call: Call[ListGroupsRequest], node: Node) -> ListGroupsResponse
             )
             for _, shard in sorted(node.shards.items())
             for group in shard.groups.values()
+            if shard.seen(group.id) is not None
             if not states or group.state.value.lower() in states
         ]
     )

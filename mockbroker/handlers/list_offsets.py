@@ -70,7 +70,12 @@ def _refused(index: int, error: KafkaError) -> ListedPartition:
     return ListedPartition(partition_index=index, error_code=error.code)
 
 
-@answers(ListOffsetsRequest, versions="1-11", refuse=refuse)
+@answers(
+    ListOffsetsRequest,
+    versions="1-11",
+    refuse=refuse,
+    simplified="a deleted record is never the one with the largest timestamp",
+)
 def list_offsets(call: Call[ListOffsetsRequest], node: Node) -> ListOffsetsResponse:
     """Look each partition up; one that is asked for twice gets one answer, an error."""
     asked = Counter((t.name, p.partition_index) for t in call.body.topics for p in t.partitions)

@@ -32,7 +32,7 @@ from mockbroker.protocol.messages.produce import (
     RecordError,
 )
 from mockbroker.protocol.types import ZERO_UUID
-from mockbroker.records.batch import Batch, begins_transactional, parse_produced
+from mockbroker.records.batch import Batch, begins_transactional, first_batch, parse_produced
 from mockbroker.records.refused import RecordsRefused
 from mockbroker.records.validate import AppendRules, validate_produced
 
@@ -107,7 +107,13 @@ def _refused(index: int, error: KafkaError, log_start: int = -1) -> ProducedPart
     return partition
 
 
-@answers(ProduceRequest, versions="3-13", refuse=refuse, advertised_from=0)
+@answers(
+    ProduceRequest,
+    versions="3-13",
+    refuse=refuse,
+    advertised_from=0,
+    simplified="null records get an answer, which Kafka does not give",
+)
 def produce(call: Call[ProduceRequest], node: Node) -> Reply[Answer]:
     """Append what can be appended, and answer when `acks` is satisfied."""
     return _Producing(call, node).reply()
@@ -182,7 +188,7 @@ class _Producing:
         if self._node.image.partition(topic.name, part.index) is None:
             return False
         try:
-            return not parse_produced(part.records, version=ZSTD_SINCE).has_known_codec
+            return not first_batch(part.records).has_known_codec
         except KafkaError:
             return False  # anything else that is wrong is this partition's affair
 

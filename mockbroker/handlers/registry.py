@@ -29,6 +29,7 @@ class Handler:
     """How one API is answered.
 
     `advertised_from` differs from `min_version` only where Kafka tells clients of more than it serves.
+    `simplified` says what is refused or left out that a Kafka of this release does; most have nothing to say.
     """
 
     api: Api
@@ -37,6 +38,7 @@ class Handler:
     min_version: int
     max_version: int
     advertised_from: int
+    simplified: str = ""
 
     def serves(self, version: int) -> bool:
         """Whether this version is answered."""
@@ -47,18 +49,22 @@ HANDLERS: dict[Api, Handler] = {}
 
 
 def answers(
-    request: type[Any], *, versions: str, refuse: Refuse, advertised_from: int | None = None
+    request: type[Any],
+    *,
+    versions: str,
+    refuse: Refuse,
+    advertised_from: int | None = None,
+    simplified: str = "",
 ) -> Callable[[A], A]:
-    """Register a function as the answer to `request` in `versions` ("3-13")."""
+    """Register a function as the answer to `request` in `versions` ("3-13"); see Handler for the rest."""
     first, _, last = versions.partition("-")
     api = Api(schema_of(request).api_key)
 
     def register(answer: A) -> A:
         assert api not in HANDLERS, f"{api.title} has a handler already"
         low, high = int(first), int(last or first)
-        HANDLERS[api] = Handler(
-            api, answer, refuse, low, high, low if advertised_from is None else advertised_from
-        )
+        first_told = low if advertised_from is None else advertised_from
+        HANDLERS[api] = Handler(api, answer, refuse, low, high, first_told, simplified)
         return answer
 
     return register

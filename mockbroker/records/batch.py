@@ -283,16 +283,21 @@ def parse_produced(records: Buffer | None, *, version: int) -> Batch:
     Only from version 3 on: before it, clients sent message sets, which this package does not read.
     """
     assert version >= 3, version
-    size = 0 if records is None else entry_size(records, 0)
-    if records is None or not size:
-        raise KafkaError(ErrorCode.INVALID_RECORD, "no complete record batch")
-    batch = Batch.parse(records if size == len(records) else memoryview(records)[:size])
+    batch = first_batch(records)
     if version < 7 and batch.attributes & CODEC_MASK == Codec.ZSTD:
         raise KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce v7")
     # The beginning of another batch is ignored, as it is in a Fetch response; a whole one is refused.
-    if size < len(records) and entry_size(records, size):
+    if records is not None and batch.size < len(records) and entry_size(records, batch.size):
         raise KafkaError(ErrorCode.INVALID_RECORD, "more than one record batch")
     return batch
+
+
+def first_batch(records: Buffer | None) -> Batch:
+    """The batch that these bytes begin with.  Raises KafkaError INVALID_RECORD where there is none complete."""
+    size = 0 if records is None else entry_size(records, 0)
+    if records is None or not size:
+        raise KafkaError(ErrorCode.INVALID_RECORD, "no complete record batch")
+    return Batch.parse(records if size == len(records) else memoryview(records)[:size])
 
 
 def batches(view: Buffer) -> Iterator[Batch]:

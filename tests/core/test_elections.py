@@ -134,3 +134,22 @@ def test_nobody_stays_safe_when_the_rule_changes_that_made_it_so() -> None:
 def test_without_a_leader_nothing_can_be_committed_so_they_stay_safe() -> None:
     waiting = partition((), NO_LEADER, elr=(2,))
     assert elections.forget_elr(waiting) is waiting
+
+
+# -- where nobody outside the ISR counts ----------------------------------------------------------------
+
+WITHOUT = Rules(min_in_sync=2, unclean=False, elr=False)
+
+
+def test_without_elr_whoever_leaves_is_not_safe_and_the_last_one_does_not_leave() -> None:
+    changed = elections.after_change(partition((1, 2)), WITHOUT, alive(1), isr=(1,))
+    assert brief(changed) == (1, (1,), ())
+    gone = elections.after_change(changed, WITHOUT, alive(), isr=())
+    assert (brief(gone), gone.last_known_elr) == ((NO_LEADER, (1,), ()), ())
+    assert elections.elect(gone, gone, WITHOUT, alive(2, 3)) is gone
+
+
+def test_without_elr_a_broker_stays_in_sync_whatever_it_was_killed_by() -> None:
+    waiting = partition((1,), NO_LEADER)
+    assert elections.after_unclean_shutdown(waiting, 1, WITHOUT, alive(1)) is waiting
+    assert brief(elections.elect(waiting, waiting, WITHOUT, alive(1))) == (1, (1,), ())

@@ -6,13 +6,20 @@ import pytest
 
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
-from mockbroker.protocol.messages.groups import OffsetDeletePartition, OffsetDeleteRequest, OffsetDeleteTopic
+from mockbroker.protocol.messages.groups import (
+    DeleteGroupsRequest,
+    DescribeGroupsRequest,
+    ListGroupsRequest,
+    OffsetDeletePartition,
+    OffsetDeleteRequest,
+    OffsetDeleteTopic,
+)
 from mockbroker.protocol.messages.produce import ProducePartition, ProduceRequest, ProduceTopic
 from mockbroker.records.batch import LOG_APPEND_TIME, TRANSACTIONAL, iter_records
 from mockbroker.records.compression import Codec
+from tests.core.groups.desk import GROUP, Client, Desk
 from tests.core.groups.desk import TOPIC as GROUPS_TOPIC
-from tests.core.groups.desk import Client, Desk
-from tests.core.simulation import ALL, LEADER, NONE, TOPIC, Simulation, batch_of
+from tests.core.simulation import ALL, LEADER, NONE, TOPIC, Simulation, batch_of, values_in
 
 E = ErrorCode
 
@@ -65,6 +72,11 @@ def test_an_unknown_codec_is_its_partitions_affair_once_clients_may_send_zstd(si
     assert [p.error_code for p in answer.responses[0].partition_responses] == [0, E.UNKNOWN_SERVER_ERROR]
 
 
+def test_an_unknown_codec_is_found_in_the_first_batch_before_a_second_one(sim: Simulation) -> None:
+    answer = sim.ask(producing(NO_SUCH_CODEC + GOOD), to=1, version=6).response
+    assert answer.responses[0].partition_responses[0].error_code == E.UNKNOWN_SERVER_ERROR
+
+
 def test_a_format_that_does_not_exist_is_told_before_a_topic_that_does_not(sim: Simulation) -> None:
     answer = sim.ask(producing(NO_SUCH_FORMAT, topic="nobody"), to=1).response
     assert answer.responses[0].partition_responses[0].error_code == E.CORRUPT_MESSAGE
@@ -101,6 +113,21 @@ def test_who_takes_less_than_it_waits_for_has_enough_with_that(sim: Simulation) 
     asked = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000, max_bytes=1)
     assert asked.answered
     assert asked.only.records
+
+
+def test_a_fetch_reads_from_one_segment_and_waits_for_no_more_of_it_than_there_is(sim: Simulation) -> None:
+    sim.configure(segment_ms="1000")
+    sim.produce(b"old", timestamp=5_000)
+    waiting = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000)
+    assert not waiting.answered
+    for timestamp in (6_001, 6_002):
+        sim.produce(b"new", timestamp=timestamp)
+    assert values_in(waiting.only.records) == [b"old"]
+    assert values_in(sim.fetch(0).only.records) == [b"old"]
+    assert values_in(sim.fetch(1).only.records) == [b"new", b"new"]
+    again = sim.fetch(0, max_wait_ms=60_000, min_bytes=10_000)
+    assert again.answered
+    assert values_in(again.only.records) == [b"old"]
 
 
 def test_what_did_not_exist_when_a_wait_began_is_not_looked_for_again(sim: Simulation) -> None:
@@ -184,3 +211,35 @@ def test_a_handed_out_id_is_not_repeated_to_who_turns_static() -> None:
     client.join()
     client.instance_id = "i"
     assert client.join().answer.member_id == ""
+
+
+def test_a_commit_of_which_nothing_can_be_stored_begins_a_group_that_nobody_sees_yet() -> None:
+    desk = Desk(brokers=1)
+    # Names of the same hash, so both groups are in one partition of the offsets topic.
+    group, neighbour = "Aa", "BB"
+
+    def described() -> tuple[ErrorCode, str]:
+        (found,) = desk.ask(DescribeGroupsRequest(groups=[group]), 6).answer.groups
+        return ErrorCode(found.error_code), found.group_state
+
+    def listed() -> list[str]:
+        return [found.group_id for found in desk.ask(ListGroupsRequest()).answer.groups]
+
+    desk.commit(1, group=group, metadata="x" * 4097)
+    assert described() == (E.GROUP_ID_NOT_FOUND, "Dead")
+    assert listed() == []
+    # Those who change groups find it: it has no such member, while a missing group would be called missing.
+    refused = desk.commit(1, group=group, generation=3).answer.topics[0].partitions[0]
+    assert refused.error_code == E.UNKNOWN_MEMBER_ID
+    desk.commit(1, group=neighbour)
+    assert described() == (E.NONE, "Empty")
+    assert listed() == [group, neighbour]
+
+
+def test_a_group_that_nobody_sees_can_be_deleted_and_dies_with_its_coordinator() -> None:
+    desk = Desk()
+    for end in (lambda: desk.ask(DeleteGroupsRequest(groups_names=[GROUP])), desk.fail_over):
+        desk.commit(1, metadata="x" * 4097)
+        assert desk.state() == "Empty"
+        end()
+        assert GROUP not in desk.shard().groups

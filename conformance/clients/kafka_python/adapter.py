@@ -26,6 +26,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import KafkaConnectionError
 
 from conformance.clients.kafka_python.loop import KafkaPythonLoop
 from conformance.clients.looping import Looping
@@ -240,12 +241,22 @@ class KafkaPythonMember(ConsumerRebalanceListener):  # type: ignore[misc]  # the
                 continue
             try:
                 records = _received(self.consumer.poll(timeout_ms=_LONG_POLL_MS))
+            except KafkaConnectionError:
+                # While it looks for a coordinator it refreshes its metadata, and if that is asked of a broker
+                # that is dead and still listed, as a real Kafka's is for nine seconds, the refusal comes out
+                # of poll (3.0.12, ensure_coordinator_ready_async). It calls the error retriable: poll again.
+                self._pause()
             except Exception as failed:  # noqa: BLE001  # raised where the story polls
                 self.received.put(failed)
                 # The story is over; what is left to do is to leave.
                 self._obey(*self.orders.get(timeout=DEADLINE_S))
             else:
                 self.received.put(records)
+
+    def _pause(self) -> None:
+        """As long as the library's own pause before it tries again; an order ends it."""
+        with contextlib.suppress(queue.Empty):
+            self._obey(*self.orders.get(timeout=RETRY_BACKOFF_MS / 1_000))
 
     def _obey(self, order: Callable[[], object], done: Future[None]) -> None:
         try:

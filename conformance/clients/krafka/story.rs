@@ -22,6 +22,10 @@ pub fn lacks() -> HashMap<&'static str, &'static str> {
             "RESET",
             "krafka delivers nothing after a seek to an offset that is out of range",
         ),
+        (
+            "READING_ON",
+            "krafka goes on fetching from a leader that is dead and never asks who leads now",
+        ),
     ])
 }
 

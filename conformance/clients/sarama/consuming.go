@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -234,8 +236,15 @@ func (member *member) Commit(offsets map[int32]int64) error {
 	return errors.Join(member.failures...)
 }
 
+// Leave says goodbye. It is said to the coordinator that the library knows, and if that one is dead it tells
+// so, after it has closed everything: the member is as gone as it can be, and its session will end.
 func (member *member) Leave() error {
 	member.stop()
 	<-member.stopped
-	return member.group.Close()
+	err := member.group.Close()
+	var unreachable *net.OpError
+	if errors.As(err, &unreachable) || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }

@@ -98,6 +98,9 @@ def _stored(
         if verdict is ErrorCode.NONE
     ]
 
+    if not records and who.group_id not in shard.groups:
+        shard.begin_unseen(who.group_id)
+
     def answer(error: KafkaError | None) -> Verdicts:
         # Nobody can say which of them are in the log; all of them have failed then.
         return verdicts if error is None else [error.code] * len(verdicts)

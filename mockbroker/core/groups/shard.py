@@ -60,6 +60,8 @@ class GroupShard(Shard):
     def __init__(self, node: Node, replica: Replica) -> None:
         super().__init__(node, replica)
         self.groups: dict[str, ClassicGroup] = {}
+        # Groups that began without a record, and where the log ended then: see `begin_unseen`.
+        self._unseen: dict[str, int] = {}
         self.offsets = OffsetBook()
         # Told the id of every group that an operation, a timer or a commit may have changed.
         self.on_change: list[Callable[[str], None]] = []
@@ -169,12 +171,28 @@ class GroupShard(Shard):
 
     def _bury(self, group_id: str) -> None:
         group = self.groups.pop(group_id, None)
+        self._unseen.pop(group_id, None)
         if group is not None and not self.loading:
             self._dissolve(group)
             group.enter(State.DEAD, self.clock.now)
 
+    def begin_unseen(self, group_id: str) -> None:
+        """Begin a group of which nothing is written.
+
+        Kafka's readers see the groups as they were at the committed end of the partition, so this one is
+        there for those who change groups, and not for those who look, until anything is written behind it.
+        """
+        self._take_in(ClassicGroup(group_id))
+        self._unseen[group_id] = self.replica.log.end
+
+    def seen(self, group_id: str) -> ClassicGroup | None:
+        """The group, if there is one that readers see."""
+        return None if group_id in self._unseen else self.groups.get(group_id)
+
     def committed(self, end_offset: int) -> None:
-        """The high watermark moved: readers see the offsets below it."""
+        """The high watermark moved: readers see the groups that began, and the offsets, below it."""
+        if self._unseen:
+            self._unseen = {id: began for id, began in self._unseen.items() if began >= end_offset}
         if self.offsets.settle(end_offset):
             for group_id in list(self.groups) if self.on_change else ():
                 self._changed(group_id)
