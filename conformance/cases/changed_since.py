@@ -44,6 +44,8 @@ CHANGES = [
     Change("129c", "Offset(Commit|Fetch) v10", "", "KIP-848: topic ids in v10, from 4.2 on"),
     Change("133 137", "DescribeGroups v6", "", "KIP-1043: v6 calls a missing group missing, from 4.0 on"),
     Change("203", "DescribeCluster v2", "", "KIP-1073: v2 came with 4.0"),
+    Change("159", "EndTxn v5", "", "KIP-890: every end brings a new epoch in v5, from 4.0 on"),
+    Change("181", "ListTransactions v2", "", "KIP-1152: patterns in v2, from 4.1 on"),
     # Answers that have changed within a version.
     Change(
         "1 1a 3 4 6a 10 12",
@@ -81,6 +83,24 @@ CHANGES = [
         "UpdateFeatures v1",
         "error_message$",
         "3.9 has other texts where there is nothing to complain of",
+    ),
+    Change(
+        "160",
+        "DescribeTransactions v0",
+        r"\.transaction_start_time$",
+        "3.9 keeps the time at which the last transaction began when a producer begins anew",
+    ),
+    Change(
+        "171",
+        "TxnOffsetCommit v3",
+        r"\.error_code$",
+        "KIP-848: the coordinator of before 4.0 looks for the member before it looks at its generation",
+    ),
+    Change(
+        "172",
+        "InitProducerId v4",
+        "",
+        "KIP-890: since 4.0 the owner of a transaction that was aborted for its time-out may go on",
     ),
     Change(
         "185 185b 185c 185d",

@@ -60,7 +60,7 @@ def _(it: Stage) -> None:
 @case("159", "Each InitProducerId brings the next epoch, and shuts out the one before")
 def _(it: Stage) -> None:
     topic = it.topic()
-    payer = Payer(it)
+    payer = Payer(it).began()
     for version in (4, 5, 2, 1, 0):
         payer.init(version)
     for epoch in (0, 3, 9):
@@ -254,7 +254,7 @@ def _(it: Stage) -> None:
     _fetch(it, topic)
 
 
-@case("173", "With the second protocol a batch joins its transaction, and each end brings an epoch")
+@case("173", "With the second protocol a batch joins its transaction, and each end brings an epoch", since=(4, 0))
 def _(it: Stage) -> None:
     topic, other = it.topic(), it.topic("other")
     payer = Payer(it).began()
@@ -272,7 +272,7 @@ def _(it: Stage) -> None:
     _fetch(it, topic)
 
 
-@case("174", "A repeated end gives the same epoch, and an abort of nothing another one")
+@case("174", "A repeated end gives the same epoch, and an abort of nothing another one", since=(4, 0))
 def _(it: Stage) -> None:
     topic = it.topic()
     payer = Payer(it).began()
@@ -294,7 +294,7 @@ def _(it: Stage) -> None:
             payer.rest()
 
 
-@case("175", "A batch of the transaction before comes too late")
+@case("175", "A batch of the transaction before comes too late", since=(4, 0))
 def _(it: Stage) -> None:
     topic = it.topic()
     payer = Payer(it).began()

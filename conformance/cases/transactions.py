@@ -129,7 +129,7 @@ class Payer:
         """EndTxn; what v5 gives for the next transaction is remembered."""
         ask = self._line.quietly if quiet else self._line.ask
         answer = ask("EndTxn", version, **self.who(**instead), committed=commit)
-        if version >= 5 and answer["error_code"] == "NONE":
+        if version >= 5 and answer.get("error_code") == "NONE":
             self.id, self.epoch = answer["producer_id"], answer["producer_epoch"]
         return answer
 
