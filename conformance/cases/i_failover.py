@@ -25,7 +25,7 @@ def _read(it: Stage, topic: str, node: int, index: int = 0) -> None:
     it.tell("high watermark, last stable offset, batches", seen)
 
 
-@case("161", "While markers are not written the id is busy", on=SLOW)
+@case("161", "While markers are not written the id is busy", on=SLOW, also=(167,))
 def _(it: Stage) -> None:
     payer = Payer(it)
     leader, other = _roles(it, payer)
