@@ -32,17 +32,18 @@ class Story {
 
   constructor({ bootstrap, timers }) {
     this.timers = timers
+    const retry = {
+      initialRetryTime: timers.retry_backoff_ms,
+      maxRetryTime: RETRY_MS,
+      // It counts where other clients have a deadline. A hundred are 9 s, and a real Kafka takes up to
+      // 13 s until somebody else leads what a dead broker led.
+      retries: Math.ceil(timers.deadline_ms / RETRY_MS),
+    }
     this.kafka = new Kafka({
       brokers: bootstrap.split(','),
       logLevel: logLevel.ERROR,
       requestTimeout: timers.request_timeout_ms,
-      retry: {
-        initialRetryTime: timers.retry_backoff_ms,
-        maxRetryTime: RETRY_MS,
-        // It counts where other clients have a deadline. A hundred are 9 s, and a real Kafka takes up to
-        // 13 s until somebody else leads what a dead broker led.
-        retries: Math.ceil(timers.deadline_ms / RETRY_MS),
-      },
+      retry,
     })
   }
 
@@ -157,8 +158,9 @@ class Story {
   async leave({ member }) {
     const { timers } = this
     const left = this.members.get(member)
-    // A consumer that is told to go while it restarts itself comes back afterwards (2.2.4): nobody can reach it
-    // any more, and it keeps its partitions for ever.
+    // A consumer that is told to go while it restarts itself, or is about to, comes back afterwards (2.2.4):
+    // nobody can reach it any more, and it keeps its partitions for ever.
+    left.leaving = true
     await until(() => !left.restarting, timers.deadline_ms, `the restart of ${member}`)
     await left.consumer.disconnect()
     this.members.delete(member)
@@ -209,6 +211,7 @@ class Consuming {
   owned = []
   rebalances = 0
   restarting = false
+  leaving = false
   #read = new Map()
 
   constructor(story, topic, groupId, settings) {
@@ -220,6 +223,8 @@ class Consuming {
       heartbeatInterval: story.timers.heartbeat_interval_ms,
       maxWaitTimeInMs: story.timers.fetch_max_wait_ms,
       partitionAssigners: [PartitionAssigners.roundRobin],
+      // Five is its default: after so many it restarts itself, and finds its coordinator anew.
+      retry: { retries: 5, restartOnFailure: async () => !this.leaving },
       ...settings,
     })
   }
