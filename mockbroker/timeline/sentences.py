@@ -10,7 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mockbroker.protocol.apis import Api
-from mockbroker.timeline import sentences_admin, sentences_data, sentences_groups
+from mockbroker.timeline import (
+    sentences_admin,
+    sentences_data,
+    sentences_groups,
+    sentences_transactions,
+)
 from mockbroker.timeline.places import listed
 from mockbroker.timeline.reading import Names, clean, errors, groups_of, message_of, topics_of
 
@@ -37,6 +42,7 @@ _TABLE: dict[Api, tuple[Teller, Teller]] = {
     **sentences_data.TABLE,
     **sentences_groups.TABLE,
     **sentences_admin.TABLE,
+    **sentences_transactions.TABLE,
 }
 
 

@@ -145,7 +145,12 @@ def _quorum(body: Any, _response: Any, names: Names) -> str:
     return listed(map(str, places(body, names)))
 
 
+def _features(body: Any, _response: Any, _names: Names) -> str:
+    return listed(f"{clean(one.feature)}={one.max_version_level}" for one in body.feature_updates)
+
+
 TABLE = {
+    Api.UPDATE_FEATURES: (_features, ok_or_errors),
     Api.API_VERSIONS: (_software, ok_or_errors),
     Api.METADATA: (_metadata, _metadata_told),
     Api.CREATE_TOPICS: (_create, _with_messages("topics")),

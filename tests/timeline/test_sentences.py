@@ -199,6 +199,18 @@ SAID: list[tuple[Any, Any, str]] = [
         transactions.InitProducerIdResponse(producer_id=7, producer_epoch=2),
         "InitProducerId transactional.id=payer-1 -> producer 7 epoch 2",
     ),
+    (
+        transactions.EndTxnRequest(
+            transactional_id="payer-1", producer_id=7, producer_epoch=2, committed=True
+        ),
+        transactions.EndTxnResponse(producer_id=7, producer_epoch=3),
+        "EndTxn payer-1 producer 7 epoch 2: commit -> next epoch 3",
+    ),
+    (
+        transactions.TxnOffsetCommitRequest(transactional_id="payer-1", group_id="billing", producer_id=7),
+        transactions.TxnOffsetCommitResponse(),
+        "TxnOffsetCommit payer-1 producer 7 epoch 0: billing -> ok",
+    ),
 ]
 
 
@@ -213,9 +225,9 @@ def test_every_served_api_has_a_sentence(api: Api) -> None:
 
 
 def test_an_api_without_a_sentence_says_what_it_is_about() -> None:
-    api = Api.TXN_OFFSET_COMMIT
+    api = Api.CONSUMER_GROUP_HEARTBEAT
     event = Telling().said("app", api.request(group_id="billing"), api.response())
-    assert str(sentence(event, NAMES)) == "TxnOffsetCommit billing -> ok"
+    assert str(sentence(event, NAMES)) == "ConsumerGroupHeartbeat billing -> ok"
 
 
 @given(st.data())
