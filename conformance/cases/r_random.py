@@ -1,4 +1,4 @@
-"""Cases 205-219, 221 and 222: what random conversations have found, each at its shortest.
+"""Cases 205-219, 221-223: what random conversations have found, each at its shortest.
 
 They were told to both by `conformance.generated`; what is compared is the whole answer, as everywhere.
 """
@@ -218,3 +218,16 @@ def _(it: Stage) -> None:
     parts = [{"partition_index": 0, "offset": 1}]
     it.quietly("DeleteRecords", 2, topics=[{"name": topic, "partitions": parts}], timeout=5_000)
     it.ask("Fetch", 12, **at(topic, 1))
+
+
+@case(
+    "223",
+    "Of a batch that does not fit there is no list of aborted transactions, and of no room an empty one",
+)
+def _(it: Stage) -> None:
+    full, other = it.topic("full"), it.topic("other")
+    for topic in (full, other):
+        it.quietly("Produce", 9, **to(topic, batch(b"x" * 150, timestamp=it.zero_ms)))
+    for limit, max_bytes in ((1, 1 << 20), (0, 1 << 20), (1 << 20, 300), (1 << 20, 1), (1 << 20, 1 << 20)):
+        asked = [*at(full)["topics"], *at(other, partition_max_bytes=limit)["topics"]]
+        it.ask("Fetch", 12, **at(full, max_bytes=max_bytes, isolation_level=1) | {"topics": asked})

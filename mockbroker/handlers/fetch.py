@@ -68,10 +68,8 @@ def fetch(call: Call[FetchRequest], node: Node) -> Reply[FetchResponse]:
         return FetchResponse(error_code=refused.code)  # of its partitions a refused session says nothing
     reader = FetchReader(call, node, plan.wanted)
     read = reader.read()
-    for want, replica in read.sources:
+    for want, _ in read.sources:
         node.world.positions.note_fetch((want.topic, want.index), call.client_id)
-        if node.witness is not None:
-            node.witness.positioned(replica, call.client_id, want.offset)
     # Who takes less than it waits for has enough with what it takes.
     min_bytes = min(body.min_bytes, reader.max_bytes)
     readings = [

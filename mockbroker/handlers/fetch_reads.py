@@ -185,7 +185,8 @@ class FetchReader:
             partition.records = records
             read.bytes += sum(map(len, records))
             read.records.append((replica, want.offset, end, self._body.isolation_level))
-        if committed:
+        # Where the first batch alone is too large Kafka puts nothing in its place, and no list beside it.
+        if committed and (records or limit == 0 or want.offset >= below):
             # Kafka's bound comes from a sparse index, which within one segment says no more than its end.
             partition.aborted_transactions = [
                 AbortedTransaction(producer_id=a.producer_id, first_offset=a.first_offset)

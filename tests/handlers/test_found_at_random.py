@@ -130,6 +130,20 @@ def test_a_fetch_reads_from_one_segment_and_waits_for_no_more_of_it_than_there_i
     assert values_in(again.only.records) == [b"old"]
 
 
+@pytest.mark.parametrize(("limit", "listed"), [(1, None), (0, []), (1_000, [])])
+def test_of_a_batch_that_does_not_fit_there_is_no_list_of_aborted_transactions(
+    sim: Simulation, limit: int, listed: list[object] | None
+) -> None:
+    for index in (0, 1):
+        sim.produce(b"v", index=index)
+    parts = [FetchPartition(partition=at, partition_max_bytes=size) for at, size in ((0, 1_000), (1, limit))]
+    request = FetchRequest(
+        max_bytes=10_000, isolation_level=1, topics=[FetchTopic(topic=TOPIC, partitions=parts)]
+    )
+    (topic,) = sim.ask(request, to=1, version=12).response.responses
+    assert topic.partitions[1].aborted_transactions == listed
+
+
 def test_what_did_not_exist_when_a_wait_began_is_not_looked_for_again(sim: Simulation) -> None:
     here = FetchTopic(topic=TOPIC, partitions=[FetchPartition(partition=0, partition_max_bytes=1_000)])
     later = FetchTopic(topic="later", partitions=[FetchPartition(partition=0, partition_max_bytes=1_000)])
