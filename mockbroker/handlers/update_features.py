@@ -33,7 +33,8 @@ def refuse(call: Call[UpdateFeaturesRequest], error: KafkaError) -> UpdateFeatur
     UpdateFeaturesRequest,
     versions="0-2",
     refuse=refuse,
-    simplified="knows metadata.version, eligible.leader.replicas.version and transaction.version; what else Kafka has is unsupported",
+    simplified="knows the versions of metadata, eligible leader replicas and transactions; "
+    "what else Kafka has is unsupported",
 )
 def update_features(call: Call[UpdateFeaturesRequest], node: Node) -> Reply[UpdateFeaturesResponse]:
     """Have the controller change them."""

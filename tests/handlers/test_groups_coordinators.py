@@ -126,10 +126,17 @@ def test_a_broker_that_cannot_reach_the_controller_waits_and_then_says_so() -> N
 
 def test_what_has_no_coordinator_here_is_refused_with_a_message() -> None:
     world = cluster()
-    for kind in (TRANSACTION, SHARE):
-        (told,) = find(world, "key", kind=kind).coordinators
-        assert told.error_code == E.UNSUPPORTED_VERSION
-        assert "mockbroker has no" in (told.error_message or "")
+    (told,) = find(world, "key", kind=SHARE).coordinators
+    assert told.error_code == E.UNSUPPORTED_VERSION
+    assert "mockbroker has no" in (told.error_message or "")
+
+
+def test_a_transactional_id_is_looked_after_by_a_leader_of_its_own_topic() -> None:
+    world = cluster()
+    (told,) = find(world, "payer-1", kind=TRANSACTION).coordinators
+    assert told.error_code == E.NONE
+    assert "payer-1" not in world.nodes[told.node_id].coordinators.transactions  # by partition, not by name
+    assert world.nodes[told.node_id].transaction_shard("payer-1").transactions == {}
 
 
 def test_kinds_that_do_not_exist_are_invalid() -> None:

@@ -52,5 +52,5 @@ def test_ids_of_a_broker_that_crashed_are_not_given_again(sim: Simulation) -> No
     assert init(sim).producer_id > before
 
 
-def test_transactions_are_refused_for_good(sim: Simulation) -> None:
-    assert given(init(sim, transactional_id="mine")) == (ErrorCode.UNSUPPORTED_VERSION, -1, -1)
+def test_a_transactional_id_has_a_coordinator_and_any_other_broker_says_so(sim: Simulation) -> None:
+    assert given(init(sim, transactional_id="mine")) == (ErrorCode.NOT_COORDINATOR, -1, -1)
