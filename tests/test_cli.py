@@ -326,5 +326,5 @@ def test_the_served_apis_are_listed_for_people_and_for_machines() -> None:
     assert produce["name"] == "Produce"
     assert (produce["min_version"], produce["max_version"]) == (3, 13)
     assert produce["status"] == "simplified"
-    assert "transactional" in produce["note"]
+    assert "null records" in produce["note"]
     assert (last["status"], last["min_version"]) == ("refused", None)

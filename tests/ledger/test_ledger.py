@@ -134,7 +134,7 @@ def test_reset_forgets(cluster: Cluster) -> None:
 def test_it_remembers_so_many_batches_and_so_many_bytes() -> None:
     with Cluster(brokers=1, topics={"orders": 1}) as cluster:
         small = Ledger(cluster.world, entries_max=3, bytes_max=200)
-        cluster.world.history.listeners.append(small)
+        cluster.world.witness = small
         for number in range(5):
             cluster.topic("orders").append("k", b"%d" % number)
         assert (len(small.sent), small.dropped) == (3, 2)
