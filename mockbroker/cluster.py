@@ -29,6 +29,7 @@ from mockbroker.handles.history import History, HistoryControls, TrioHistory
 from mockbroker.handles.ledger import Ledger
 from mockbroker.handles.partitions import leader_replica
 from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
+from mockbroker.handles.transactions import Transaction, TrioTransaction
 from mockbroker.handles.verdicts import Report, Verdicts
 from mockbroker.ledger.book import Ledger as Book
 from mockbroker.options import ClusterOptions, duration_ms, new_seed
@@ -357,7 +358,7 @@ class Cluster(ClusterControls[Topic, Group, History]):
         self.options = ClusterOptions.of(**options)
         self.seed = new_seed() if self.options.seed is None else self.options.seed
         self.world = self.options.new_world(self.seed)
-        self.world.history.listeners.append(self.notes)
+        self.world.witness = self.notes
         self._portal: Portal | None = None
         self._wire: WireLog | None = None
 
@@ -426,6 +427,14 @@ class Cluster(ClusterControls[Topic, Group, History]):
         """
         return Faults(self, self.book)
 
+    def transaction(self, transactional_id: str) -> Transaction:
+        """A transactional id, whether a producer has begun with it yet or not.
+
+        >>> cluster.transaction("payer-1").state
+        'Unknown'
+        """
+        return Transaction(self, transactional_id, self.faults)
+
     def wait(self, condition: Condition[T], timeout: float | str | None = None) -> T:
         """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
         return wait_in_thread(self.server, self.world, self.do, condition, self._timeout_s(timeout))
@@ -445,7 +454,7 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
         self.options = options
         self.seed = new_seed() if options.seed is None else options.seed
         self.world = options.new_world(self.seed)
-        self.world.history.listeners.append(self.notes)
+        self.world.witness = self.notes
         self._server: Server | None = None
 
     @property
@@ -472,6 +481,10 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
     def faults(self) -> TrioFaults:
         """Rules for what is to go wrong; see `Cluster.faults`."""
         return TrioFaults(self, self.book)
+
+    def transaction(self, transactional_id: str) -> TrioTransaction:
+        """A transactional id; see `Cluster.transaction`."""
+        return TrioTransaction(self, transactional_id, self.faults)
 
     def opened(self, server: Server) -> None:
         """The ports are open: make the topics to begin with."""

@@ -52,7 +52,7 @@ class Case:
 def gather(world: World, ledger: Ledger) -> Case:
     """The case as it stands now."""
     teller = Teller(world, ledger)
-    sent = list(ledger.sent)
+    sent = ledger.attempts()
     return Case(
         sent=sent,
         states=[teller.state(one) for one in sent],

@@ -201,7 +201,7 @@ class Leadership:
         if reached > replica.high_watermark:
             replica.high_watermark = reached
             if replica.broker.witness is not None:
-                replica.broker.witness.committed(replica)
+                replica.broker.witness.high_watermark_moved(replica)
             replica.moved()
             self.tell_followers()
 

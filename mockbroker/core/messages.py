@@ -179,21 +179,25 @@ class AddPartitionsToTxnResponse(Message):
 
 
 class WriteTxnMarkers(Message):
-    """A transaction coordinator tells a leader how a transaction ended in some of its partitions."""
+    """A transaction coordinator tells a leader how a transaction ended in one of its partitions.
+
+    Kafka's carries all partitions of a leader at once; one each lets a rule meet one of them.
+    """
 
     __slots__ = (
-        "commit", "coordinator_epoch", "coordinator_index", "places", "producer", "transactional_id", "version",
+        "commit", "coordinator_epoch", "coordinator_index", "index", "producer", "topic", "transactional_id", "version",
     )  # fmt: skip
 
     def __init__(
         self, source: int, target: int, transactional_id: str, *, producer: tuple[int, int], commit: bool,
-        places: tuple[tuple[str, int], ...], coordinator_index: int, coordinator_epoch: int, version: int,
+        topic: str, index: int, coordinator_index: int, coordinator_epoch: int, version: int,
     ) -> None:  # fmt: skip
         super().__init__(source, target)
         self.transactional_id = transactional_id
         self.producer = producer
         self.commit = commit
-        self.places = places
+        self.topic = topic
+        self.index = index
         # The coordinator's partition, to which the answer goes, and the term that it decided in.
         self.coordinator_index = coordinator_index
         self.coordinator_epoch = coordinator_epoch
@@ -201,11 +205,11 @@ class WriteTxnMarkers(Message):
 
 
 class WriteTxnMarkersResponse(Message):
-    """The leader's answer: a verdict for each partition."""
+    """The leader's answer: whether the marker is written, and what is in its way."""
 
-    __slots__ = ("asked", "verdicts")
+    __slots__ = ("asked", "verdict")
 
-    def __init__(self, asked: WriteTxnMarkers, verdicts: TxnVerdicts) -> None:
+    def __init__(self, asked: WriteTxnMarkers, verdict: ErrorCode) -> None:
         super().__init__(asked.target, asked.source)
         self.asked = asked
-        self.verdicts = verdicts
+        self.verdict = verdict

@@ -216,7 +216,7 @@ class Node:
         for replica in self.replicas.values():
             start = start_by_retention(replica, self.wall_ms)
             if start > replica.log.start:
-                replica.advance_start(start, why="retention")
+                replica.advance_start(start)
         earliest_ms = min(map(next_look_ms, self.replicas.values()), default=NEVER_MS)
         if earliest_ms < NEVER_MS:
             self._check_retention_at(earliest_ms)

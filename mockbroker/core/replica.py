@@ -225,7 +225,7 @@ class Replica:
         self.high_watermark = min(self.high_watermark, self.log.end)
         self._rebuild_producers()
         if self.broker.witness is not None:
-            self.broker.witness.truncated(self, self.log.end)
+            self.broker.witness.truncated(self)
 
     def restart_at(self, offset: int) -> None:
         """Begin anew at the leader's log start."""
@@ -233,13 +233,11 @@ class Replica:
         self.high_watermark = offset
         self._rebuild_producers()
 
-    def advance_start(self, start: int, *, why: str = "delete_records") -> None:
+    def advance_start(self, start: int) -> None:
         """Let readers begin at `start`: records were deleted, or are old enough to go."""
         self.log.advance_start(start)
         self.high_watermark = max(self.high_watermark, start)
         if self.leadership is not None:
-            if self.broker.witness is not None:
-                self.broker.witness.begins_at(self, self.log.start, why)
             self.leadership.tell_followers()
         self.moved()
 

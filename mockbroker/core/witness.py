@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mockbroker.core.call import Call, Peer
-    from mockbroker.core.groups.classic import ClassicGroup
     from mockbroker.core.groups.committing import Committer
     from mockbroker.core.groups.offsets import OffsetToCommit
-    from mockbroker.core.groups.views import Generation
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
     from mockbroker.protocol.errors import ErrorCode
@@ -36,7 +34,7 @@ class Witness(Protocol):
     def answered(self, broker: int, call: Call[Any], response: Any) -> None:
         """This is what becomes of the request: an answer, or whatever there is instead of one."""
 
-    def sent(self, call: Call[Any]) -> None:
+    def sent_off(self, call: Call[Any]) -> None:
         """The answer has left."""
 
     def closed(self, peer: Peer) -> None:
@@ -50,31 +48,22 @@ class Witness(Protocol):
     def copied(self, replica: Replica, batches: Iterable[Batch]) -> None:
         """A follower has these batches now."""
 
-    def committed(self, replica: Replica) -> None:
+    def high_watermark_moved(self, replica: Replica) -> None:
         """A leader's high watermark has moved."""
 
     def leads(self, replica: Replica) -> None:
         """A term begins, with the log that the new leader has."""
 
-    def truncated(self, replica: Replica, end: int) -> None:
-        """A copy has forgotten everything from `end` on."""
-
-    def begins_at(self, replica: Replica, start: int, why: str) -> None:
-        """A leader's log begins at `start` now: what was before it is deleted."""
+    def truncated(self, replica: Replica) -> None:
+        """A copy has forgotten what its leader does not have."""
 
     def decided(self, before: Image, after: Image, topics: Iterable[str]) -> None:
         """The controller has made another image; something about these topics is new."""
 
     # -- readers and groups -----------------------------------------------------------------------
 
-    def positioned(self, replica: Replica, client_id: str, offset: int) -> None:
-        """A client reads on from here, whether there is something to read or not."""
-
     def read(self, call: Call[Any], readings: Sequence[Reading]) -> None:
         """These records are in the answer to a fetch."""
-
-    def generation_begins(self, group: ClassicGroup, generation: Generation) -> None:
-        """A generation of a group begins to work."""
 
     def commits(
         self, who: Committer, offsets: Sequence[OffsetToCommit], verdicts: Sequence[ErrorCode]

@@ -148,7 +148,7 @@ class Line:
             self._break(key, wire, "the answer was damaged")
         else:
             if self._world.witness is not None:
-                self._world.witness.sent(errand.call)
+                self._world.witness.sent_off(errand.call)
             errand.ticket.resolve(outcome if altered is None else altered.response)
             if altered is not None and altered.ends is not None:
                 self._break(key, wire, altered.ends)

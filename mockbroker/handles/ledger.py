@@ -1,17 +1,20 @@
-"""The ledger, as a test holds it: what became of this record, and which ones were lost."""
+"""The ledger, as a test holds it: what became of this record, and which ones were lost.
+
+What it gives are values: they stay as they are, whatever the cluster does next.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mockbroker.core.usage import UsageError
-from mockbroker.ledger.fates import Fate, Teller
+from mockbroker.ledger.fates import Fate, Reading, Teller
 
 if TYPE_CHECKING:
     from mockbroker.handles.door import Door
     from mockbroker.ledger.book import Ledger as Book
 
-__all__ = ["Fate", "Ledger"]
+__all__ = ["Fate", "Ledger", "Reading"]
 
 
 def _bytes(given: str | bytes | None) -> bytes | None:
@@ -46,9 +49,8 @@ class Ledger:
         """
         if offset is not None and partition is None:
             raise UsageError("fate(offset=...) needs a partition, too: offsets begin anew in each")
-        teller = self._teller()
         return self._at.do(
-            lambda: teller.fates(
+            lambda: self._teller().fates(
                 topic, key=_bytes(key), value=_bytes(value), partition=partition, offset=offset
             )
         )
@@ -59,7 +61,7 @@ class Ledger:
         >>> cluster.ledger.lost("orders")
         []
         """
-        return self._at.do(self._teller().lost, topic)
+        return self._at.do(lambda: self._teller().lost(topic))
 
     def unacked(self, topic: str | None = None) -> list[Fate]:
         """Records that are stored although their producer was not told so.
@@ -67,7 +69,18 @@ class Ledger:
         >>> cluster.ledger.unacked("orders")
         []
         """
-        return self._at.do(self._teller().unacked, topic)
+        return self._at.do(lambda: self._teller().unacked(topic))
+
+    def served(self, topic: str, *, partition: int | None = None, group: str | None = None) -> list[Reading]:
+        """What was served of a topic, in the order in which it was: to anybody, or to the members of one group.
+
+        A fetch does not say which group it is for.  Clients of several groups that share a client id cannot be told
+        apart where they read the same partition: then `group` of the reading is None.
+
+        >>> cluster.ledger.served("invoices")
+        []
+        """
+        return self._at.do(lambda: self._teller().served(topic, partition, group))
 
     @property
     def dropped(self) -> int:

@@ -1,70 +1,55 @@
-"""The ledger takes notes: it is told of every request and answer, and keeps what concerns records.
+"""The ledger takes notes: it hears of requests, logs, elections and commits, and keeps what concerns records.
 
-Bounded: entries of each kind by number, bytes of batches by their size; the oldest are forgotten first, and how
-many is known.  Reads the world only to name the leader that appended.
+Cheap on the way, because every produced batch comes by.  Bounded: entries of each kind by number, bytes of batches
+by their size; the oldest are forgotten first, and how many is known.
 """
 
 from __future__ import annotations
 
-import struct
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.history import ACT, CLOSED, REQUEST
-from mockbroker.core.outcomes import Altered
-from mockbroker.core.ticket import Disconnect
-from mockbroker.ledger.entries import Ack, Committed, Joined, Resolved, Sent, Served
+from mockbroker.core.controller import INTERNAL_TOPICS
+from mockbroker.core.replica import READ_COMMITTED
+from mockbroker.ghosts.company import SOFTWARE as GHOST
+from mockbroker.ledger import requests
+from mockbroker.ledger.entries import TESTER, Ack, Committed, Election, Joined, Resolved, Sent, Served
+from mockbroker.ledger.logs import PartitionNotes
+from mockbroker.ledger.requests import Pending
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.records.batch import HEADER_BYTES, Batch
 
 if TYPE_CHECKING:
-    from mockbroker.core.call import Call
-    from mockbroker.core.history import Begun, Event
-    from mockbroker.core.world import World
-    from mockbroker.ledger.entries import Place
+    from collections.abc import Callable, Iterable, Sequence
 
-T = TypeVar("T")
+    from mockbroker.core.call import Call, Peer
+    from mockbroker.core.groups.committing import Committer
+    from mockbroker.core.groups.offsets import OffsetToCommit
+    from mockbroker.core.image import Image
+    from mockbroker.core.replica import Appended, Replica
+    from mockbroker.core.witness import Reading
+    from mockbroker.core.world import World
 
 # Entries of each kind: about 60 MB when all are full.
 ENTRIES_MAX = 100_000
 # What the batches that are kept may come to.  The logs hold the same bytes as long as they have the records.
 BYTES_MAX = 64 * 1024 * 1024
+# Requests whose answer is owed: a connection has one at a time.
+OPEN_MAX = 20_000
 
-_LATEST = -1
-_READ_COMMITTED = 1
-_TESTER = "test"
-_OFFSETS = struct.Struct(">q")
-_DELTA = struct.Struct(">i")
-_DELTA_AT = 23
-# How far back a batch is looked for whose request got no answer.
-_LOOKED_AT = 64
+# Those that are noted when they come, for nothing may come of them.
+_NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT})
 
 
 class Ledger:
-    """What became of records, as far back as it remembers."""
+    """What became of records, as far back as it remembers; see `Witness` for what it is told."""
 
     def __init__(self, world: World, entries_max: int = ENTRIES_MAX, bytes_max: int = BYTES_MAX) -> None:
         self._world = world
         self._bytes_max = bytes_max
-        self._bytes = 0
         self.entries_max = entries_max
-        self.sent: deque[Sent] = deque()
-        self.served: deque[Served] = deque(maxlen=entries_max)
-        self.committed: deque[Committed] = deque(maxlen=entries_max)
-        self.resolved: deque[Resolved] = deque(maxlen=entries_max)
-        self.joined: deque[Joined] = deque(maxlen=entries_max)
-        # How many batches were forgotten for newer ones.
-        self.dropped = 0
-        self._with_data: deque[Sent] = deque()
-        # Batches whose request is not answered, by the request.
-        self._open: dict[Call[Any], list[Sent]] = {}
-        # Where each batch of an idempotent producer was first stored, to know one that comes again.
-        self._first: dict[tuple[Place, int, int, int], int] = {}
-        # The end of the newest batch of each partition whose place is known.
-        self._ends: dict[tuple[Place, bytes], int] = {}
-        self._heeded: dict[Api, Callable[[Event, Any, Any], None]] = {
+        self._heeded: dict[Api, Callable[[Pending, Any, str], None]] = {
             Api.PRODUCE: self._produced,
             Api.FETCH: self._fetched,
             Api.OFFSET_COMMIT: self._offsets_committed,
@@ -72,70 +57,113 @@ class Ledger:
             Api.LIST_OFFSETS: self._offsets_listed,
             Api.JOIN_GROUP: self._group_joined,
         }
+        self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
-        for entries in (self.sent, self.served, self.committed, self.resolved, self.joined, self._with_data):
-            entries.clear()
-        self._open.clear()
-        self._first.clear()
-        self._ends.clear()
-        self.dropped = self._bytes = 0
+        entries_max = self.entries_max
+        self.sent: deque[Sent] = deque()
+        self.served: deque[Served] = deque(maxlen=entries_max)
+        self.committed: deque[Committed] = deque(maxlen=entries_max)
+        self.resolved: deque[Resolved] = deque(maxlen=entries_max)
+        self.joined: deque[Joined] = deque(maxlen=entries_max)
+        # How many batches were forgotten for newer ones.
+        self.dropped = 0
+        self._bytes = 0
+        self._with_data: deque[Sent] = deque()
+        # What stored batches went through, by topic id and partition.
+        self._logs: dict[tuple[bytes, int], PartitionNotes] = defaultdict(PartitionNotes)
+        # Requests without an answer, and those of which it is not known yet whether their answer has left.
+        self._open: dict[tuple[Peer, int], Pending] = {}
+        self._unsent: dict[Peer, Pending] = {}
+        # Offsets that will be committed with a transaction, by group and producer id.
+        self._in_transaction: dict[tuple[str, int], list[Committed]] = {}
 
-    # -- what it is told --------------------------------------------------------------------------
+    @property
+    def _now_us(self) -> int:
+        return self._world.history.stopwatch()
 
-    def asked(self, begun: Begun) -> None:
+    # -- requests ---------------------------------------------------------------------------------
+
+    def asked(self, broker: int, call: Call[Any]) -> None:
         """A request has come.  What it brings is on its way from now on."""
-        call = begun.call
-        if call.api is Api.PRODUCE:
-            self._open[call] = [
-                self._attempt(call, begun.at_us, topic, part)
-                for topic in call.body.topic_data
-                for part in topic.partition_data
-            ]
+        if call.api in _NOTED_ON_ARRIVAL:
+            self._pending(broker, call)
 
-    def happened(self, event: Event) -> None:
-        """Something is in the history."""
-        if event.kind == REQUEST:
-            heed = self._heeded.get(event.api_key) if event.api_key is not None else None
-            if heed is not None:
-                heed(event, event.call, event.response)
-        elif event.kind == ACT:
-            self._acted(event)
-        elif event.kind == CLOSED:
-            self._hung_up(event)
+    def _pending(self, broker: int, call: Call[Any]) -> Pending:
+        key = (call.peer, call.correlation_id)
+        pending = self._open.get(key)
+        if pending is None:
+            pending = self._open[key] = Pending(self._now_us, broker, call)
+            if len(self._open) > OPEN_MAX:
+                del self._open[next(iter(self._open))]
+        return pending
+
+    def answered(self, broker: int, call: Call[Any], response: Any) -> None:
+        """A request has its answer, whether it leaves or not."""
+        heed = self._heeded.get(call.api)
+        if heed is None:
+            return
+        pending = self._open.pop((call.peer, call.correlation_id), None)
+        if pending is None:
+            pending = Pending(self._now_us, broker, call)
+        message, lost = requests.outcome(response)
+        if not lost and call.peer.gone:
+            lost = "the connection had ended before the answer was there"
+        heed(pending, message, lost)
+        if not lost and (pending.sent or pending.served or pending.committed):
+            self._unsent[call.peer] = pending
+
+    def sent_off(self, call: Call[Any]) -> None:
+        """The answer has left."""
+        self._unsent.pop(call.peer, None)
+
+    def closed(self, peer: Peer) -> None:
+        """A connection is over: what it was owed nobody will read."""
+        peer.gone = True
+        if (unsent := self._unsent.pop(peer, None)) is not None:
+            unsent.unheard("the connection ended before the answer had left")
+        for (asker, _), pending in self._open.items():
+            if asker is peer:
+                pending.unheard("the connection ended before the answer was there")
+
+    def _name(self, topic_id: bytes) -> str:
+        return self._world.controller.image.topic_names.get(topic_id, "")
 
     # -- producing --------------------------------------------------------------------------------
 
-    def _attempt(self, call: Call[Any], at_us: int, topic: Any, part: Any) -> Sent:
-        image = self._world.controller.image
-        name = topic.name or image.topic_names.get(topic.topic_id, "")
-        known = image.topics.get(name)
+    def attempts(self) -> list[Sent]:
+        """Every batch that was sent, those included of which nothing is known yet."""
+        waiting: list[Sent] = []
+        for pending in self._open.values():
+            if pending.call.api is Api.PRODUCE:
+                done = {sent.place for sent in pending.sent}
+                waiting += [
+                    self._attempt(pending, topic, index, records)
+                    for topic, index, records in requests.produced(pending.call, self._name)
+                    if (topic, index) not in done
+                ]
+        return [*self.sent, *waiting]
+
+    def _attempt(self, pending: Pending, topic: str, index: int, records: Any) -> Sent:
+        """A batch of which no log has heard."""
+        call, known = pending.call, self._world.controller.image.topics.get(topic)
+        topic_id = b"" if known is None else known.id
         sent = Sent(
-            at_us,
-            call.client_id,
-            call.peer.ordinal,
-            call.correlation_id,
-            (name, part.index),
-            topic.topic_id if known is None else known.id,
+            pending.at_us, call.client_id, call.peer.ordinal, call.correlation_id, (topic, index), topic_id,
             call.body.acks,
-            0,
-        )
-        records = part.records
+        )  # fmt: skip
         if records is not None and len(records) >= HEADER_BYTES:
-            batch = Batch.unchecked(records)
-            sent.count = batch.last_offset_delta + 1
-            sent.producer_id, sent.producer_epoch = batch.producer_id, batch.producer_epoch
-            sent.base_sequence = batch.base_sequence
-            sent.transactional = batch.is_transactional
-            sent.data = records
-        self._note(sent)
+            _describe(sent, Batch.unchecked(records))
+        if call.peer.gone:
+            sent.unheard("the connection ended before the answer was there")
         return sent
 
     def _note(self, sent: Sent) -> None:
         self.sent.append(sent)
         if len(self.sent) > self.entries_max:
-            self.sent.popleft()
+            gone = self.sent.popleft()
+            self._logs[gone.topic_id, gone.place[1]].forget(gone)
             self.dropped += 1
         if sent.data is not None:
             self._with_data.append(sent)
@@ -145,205 +173,215 @@ class Ledger:
                 self._bytes -= len(oldest.data or b"")
                 oldest.data = None
 
-    def _produced(self, event: Event, call: Call[Any], response: Any) -> None:
-        """A Produce has its answer, whether it leaves or not."""
-        attempts = self._open.pop(call, ())
-        lost = _why_lost(response)
-        told = response.response if isinstance(response, Altered) else response
-        for sent in attempts:
-            sent.answered_us = event.at_us
-        if isinstance(told, Disconnect) or told is None:
-            self._without_answer(attempts, "" if told is None else told.reason)
-            return
-        by_place = {
-            (topic.name or self._name(topic.topic_id), part.index): part
-            for topic in told.responses
-            for part in topic.partition_responses
-        }
-        for sent in attempts:
-            part = by_place.get(sent.place)
-            if part is None:
-                continue
-            if part.error_code == ErrorCode.NONE or part.base_offset >= 0:
-                self._stored(sent, part.base_offset, event.broker)
-            if part.error_code != ErrorCode.NONE:
-                sent.ack, sent.why = Ack.REFUSED, ErrorCode(part.error_code).name
+    def _produced(self, pending: Pending, message: Any, lost: str) -> None:
+        """A Produce has its answer; what it has not brought into a log is noted now."""
+        call, now_us = pending.call, self._now_us
+        if sum([len(topic.partition_data) for topic in call.body.topic_data]) != len(pending.sent):
+            done = {sent.place for sent in pending.sent}
+            for topic, index, records in requests.produced(call, self._name):
+                if (topic, index) not in done:
+                    sent = self._attempt(pending, topic, index, records)
+                    pending.sent = (*pending.sent, sent)
+                    self._note(sent)
+        codes = {} if message is None else requests.produce_codes(call, message, self._name)
+        for sent in pending.sent:
+            sent.answered_us = now_us
+            code = codes.get(sent.place)
+            if code:
+                sent.ack, sent.why = Ack.REFUSED, ErrorCode(code).name
             elif lost:
-                sent.ack, sent.why = Ack.LOST, lost
+                sent.unheard(lost)
             else:
-                sent.ack = Ack.ACKED
+                sent.ack = Ack.ACKED if code is not None else Ack.NONE
 
-    def _stored(self, sent: Sent, base_offset: int, broker: int) -> None:
-        sent.base_offset = base_offset
-        sent.leader = broker
-        end = (sent.place, sent.topic_id)
-        self._ends[end] = max(self._ends.get(end, 0), sent.end_offset)
-        replica = self._world.nodes[broker].replicas.get(sent.place)
-        sent.leader_epoch = -1 if replica is None else replica.log.epochs.at(base_offset)
-        if sent.base_sequence >= 0 and sent.producer_id >= 0:
-            key = (sent.place, sent.producer_id, sent.producer_epoch, sent.base_sequence)
-            sent.duplicate = self._first.get(key) == base_offset
-            self._first[key] = base_offset
-            if len(self._first) > self.entries_max:
-                del self._first[next(iter(self._first))]
-
-    def _without_answer(self, attempts: Iterable[Sent], why: str) -> None:
-        """No answer is sent: acks=0, or something broke the connection.  Where the batches are, the logs know."""
-        for sent in attempts:
-            self._look_for(sent)
-            if not why:
-                sent.ack = Ack.NONE
-            elif sent.stored:
-                sent.ack, sent.why = Ack.LOST, why
-            else:
-                sent.ack, sent.why = Ack.REFUSED, why
-
-    def _look_for(self, sent: Sent) -> None:
-        """Find a batch in its leader's log: among the newest, by what the producer wrote into it."""
-        if sent.data is None:
+    def appended(self, replica: Replica, batch: Batch, place: Appended) -> None:
+        """A leader has the batch in its log, or had it there already."""
+        if replica.topic in INTERNAL_TOPICS or batch.is_control:
             return
-        image = self._world.controller.image.partition(*sent.place)
-        node = None if image is None else self._world.nodes.get(image.leader)
-        replica = None if node is None else node.replicas.get(sent.place)
-        if replica is None:
-            return
-        body, known = bytes(sent.data)[HEADER_BYTES:], self._ends.get((sent.place, sent.topic_id), 0)
-        for batch in replica.log.batches[-_LOOKED_AT:]:
-            if batch.base_offset >= known and bytes(batch.body) == body:
-                self._stored(sent, batch.base_offset, replica.broker.id)
-                return
-
-    def _name(self, topic_id: bytes) -> str:
-        return self._world.controller.image.topic_names.get(topic_id, "")
-
-    def _acted(self, event: Event) -> None:
-        """The test has written a record by itself."""
-        facts = event.facts
-        if not {"topic", "partition", "offset"} <= facts.keys() or not event.act.startswith("append"):
-            return
-        topic = self._world.controller.image.topics.get(facts["topic"])
-        place = (facts["topic"], facts["partition"])
-        sent = Sent(
-            event.at_us, _TESTER, 0, 0, place, b"" if topic is None else topic.id, -1, 1, ack=Ack.ACKED,
-            answered_us=event.at_us,
-        )  # fmt: skip
-        leader = -1 if topic is None else topic.partitions[place[1]].leader
-        replica = self._world.nodes[leader].replicas.get(place) if leader >= 0 else None
-        if replica is not None:
-            for batch in replica.log.read(facts["offset"], facts["offset"] + 1, 1, at_least_one=True):
-                sent.data, sent.count = batch.data, batch.last_offset_delta + 1
-                sent.base_offset, sent.leader, sent.leader_epoch = (
-                    batch.base_offset,
-                    leader,
-                    batch.leader_epoch,
-                )
+        call = self._world.serving
+        if call is not None and call.api is Api.PRODUCE:
+            pending = self._pending(replica.broker.id, call)
+            sent = Sent(
+                pending.at_us, call.client_id, call.peer.ordinal, call.correlation_id,
+                (replica.topic, replica.index), replica.topic_id, call.body.acks,
+            )  # fmt: skip
+            pending.sent = (*pending.sent, sent)
+        else:
+            # The test has written it by itself, and knows what it did.
+            now_us = self._now_us
+            sent = Sent(
+                now_us, TESTER, 0, 0, (replica.topic, replica.index), replica.topic_id, 1, ack=Ack.ACKED,
+                answered_us=now_us,
+            )  # fmt: skip
+        _describe(sent, batch)
+        sent.base_offset, sent.leader, sent.appended_us = place.base_offset, replica.broker.id, self._now_us
+        sent.leader_epoch, sent.duplicate = replica.log.epochs.at(place.base_offset), place.duplicate
+        if call is not None and call.peer.gone:
+            sent.unheard("the connection had ended before")
         self._note(sent)
+        if not sent.duplicate:
+            self._logs[replica.topic_id, replica.index].add(sent)
 
-    def _hung_up(self, event: Event) -> None:
-        """A connection is over: what it was owed nobody will read."""
-        for call in [call for call in self._open if call.peer is event.peer]:
-            attempts = self._open.pop(call)
-            for sent in attempts:
-                sent.answered_us = event.at_us
-            self._without_answer(attempts, event.act)
+    # -- logs -------------------------------------------------------------------------------------
+
+    def copied(self, replica: Replica, batches: Iterable[Batch]) -> None:
+        """A follower has these batches now."""
+        log = self._logs.get((replica.topic_id, replica.index))
+        if log is not None:
+            log.copied(replica.broker.id, batches, self._world.history.stopwatch())
+
+    def high_watermark_moved(self, replica: Replica) -> None:
+        """Readers see more."""
+        log = self._logs.get((replica.topic_id, replica.index))
+        if log is not None:
+            log.committed(replica.leader_epoch, replica.high_watermark, self._world.history.stopwatch())
+
+    def truncated(self, replica: Replica) -> None:
+        """A copy has forgotten what its leader does not have."""
+        log = self._logs.get((replica.topic_id, replica.index))
+        if log is not None:
+            log.truncated(replica.broker.id, replica.log, self._now_us)
+
+    def leads(self, replica: Replica) -> None:
+        """A term begins."""
+        log = self._logs.get((replica.topic_id, replica.index))
+        if log is not None:
+            log.led_by(replica, self._now_us)
+
+    def decided(self, before: Image, after: Image, topics: Iterable[str]) -> None:
+        """The controller has made another image: leaders may have been chosen."""
+        for name in topics:
+            old, new = before.topics.get(name), after.topics.get(name)
+            if new is None or new.internal:
+                continue
+            same = old is not None and old.id == new.id
+            for partition in new.partitions:
+                known = before.partition(name, partition.index) if same else None
+                if partition.leader < 0 or (known and known.leader_epoch == partition.leader_epoch):
+                    continue
+                safe = known is None or partition.leader in (*known.isr, *known.elr)
+                epoch = partition.leader_epoch
+                election = Election(self._now_us, partition.leader, epoch, unclean=not safe)
+                self._logs[new.id, partition.index].elections[epoch] = election
+
+    def elections(self, topic_id: bytes, index: int) -> list[Election]:
+        """The leaders that a partition has had, the first one included."""
+        return list(self._logs[topic_id, index].elections.values())
 
     # -- consuming --------------------------------------------------------------------------------
 
-    def _fetched(self, event: Event, call: Call[Any], response: Any) -> None:
-        lost = _why_lost(response) is not None
-        told = response.response if isinstance(response, Altered) else response
-        wanted = _positions(call)
-        for topic in getattr(told, "responses", ()):
-            name = topic.topic or self._name(topic.topic_id)
-            for part in topic.partitions:
-                found = _range(part.records)
-                if found is None:
-                    continue
-                start = max(found[0], wanted.get((topic.topic_id or name, part.partition_index), found[0]))
-                self.served.append(
-                    Served(
-                        event.at_us, event.client_id, event.connection, event.broker, (name, part.partition_index),
-                        start, found[1], call.body.isolation_level == _READ_COMMITTED,
-                        part.last_stable_offset, part.high_watermark, lost,
-                    )
-                )  # fmt: skip
+    def read(self, call: Call[Any], readings: Sequence[Reading]) -> None:
+        """These records are in the answer to a fetch."""
+        for replica, start, end, isolation in readings:
+            if replica.topic in INTERNAL_TOPICS:
+                continue
+            broker = replica.broker.id
+            served = Served(
+                self._now_us, call.client_id, call.peer.ordinal, broker, (replica.topic, replica.index), start, end,
+                isolation == READ_COMMITTED, replica.last_stable_offset, replica.high_watermark, topic_id=replica.topic_id,
+            )  # fmt: skip
+            pending = self._pending(broker, call)
+            pending.served = (*pending.served, served)
 
-    def _offsets_committed(self, event: Event, call: Call[Any], response: Any) -> None:
-        body, lost = call.body, _why_lost(response) is not None
-        told = response.response if isinstance(response, Altered) else response
-        verdicts = {
-            (topic.name or self._name(topic.topic_id), part.partition_index): part.error_code
-            for topic in getattr(told, "topics", ())
-            for part in topic.partitions
-        }
-        generation = getattr(body, "generation_id_or_member_epoch", -1)
-        for topic in body.topics:
-            name = topic.name or self._name(topic.topic_id)
-            for part in topic.partitions:
-                place = (name, part.partition_index)
-                code = verdicts.get(place, ErrorCode.NONE if lost else ErrorCode.UNKNOWN_SERVER_ERROR)
-                self.committed.append(
-                    Committed(
-                        event.at_us, event.client_id, event.connection, body.group_id, body.member_id, generation,
-                        place, part.committed_offset, "" if code == ErrorCode.NONE else ErrorCode(code).name, lost,
-                    )
-                )  # fmt: skip
+    def _fetched(self, pending: Pending, message: Any, lost: str) -> None:
+        gave: set[tuple[str, int]] | None = None
+        if pending.call.touched and message is not None:
+            # A fault may have put an error in the place of records.
+            gave = {
+                (topic.topic or self._name(topic.topic_id), part.partition_index)
+                for topic in message.responses
+                for part in topic.partitions
+                if part.records
+            }
+        for served in pending.served:
+            if gave is None or served.place in gave:
+                served.at_us, served.lost = self._now_us, bool(lost)
+                self.served.append(served)
 
-    def _offsets_listed(self, event: Event, call: Call[Any], response: Any) -> None:
-        told = response.response if isinstance(response, Altered) else response
-        latest = {
-            (topic.name, part.partition_index)
-            for topic in call.body.topics
-            for part in topic.partitions
-            if part.timestamp == _LATEST
-        }
-        for topic in getattr(told, "topics", ()):
-            for part in topic.partitions:
-                place = (topic.name, part.partition_index)
-                if place in latest and part.error_code == ErrorCode.NONE:
-                    self.resolved.append(Resolved(event.at_us, event.client_id, place, part.offset))
+    def _offsets_listed(self, pending: Pending, message: Any, lost: str) -> None:
+        if message is None or lost:
+            return
+        for topic, index, offset in requests.ends_told(pending.call, message):
+            resolved = Resolved(self._now_us, pending.call.client_id, (topic, index), offset)
+            self.resolved.append(resolved)
 
-    def _group_joined(self, event: Event, call: Call[Any], response: Any) -> None:
-        told = response.response if isinstance(response, Altered) else response
-        member = getattr(told, "member_id", "")
-        if member and told.error_code in (ErrorCode.NONE, ErrorCode.MEMBER_ID_REQUIRED):
+    # -- groups -----------------------------------------------------------------------------------
+
+    def _group_joined(self, pending: Pending, message: Any, lost: str) -> None:
+        member = getattr(message, "member_id", "")
+        if not lost and member and message.error_code in (ErrorCode.NONE, ErrorCode.MEMBER_ID_REQUIRED):
+            call = pending.call
             self.joined.append(
-                Joined(event.at_us, call.body.group_id, member, event.client_id, event.connection)
+                Joined(self._now_us, call.body.group_id, member, call.client_id, call.peer.ordinal)
             )
 
+    def commits(
+        self, who: Committer, offsets: Sequence[OffsetToCommit], verdicts: Sequence[ErrorCode]
+    ) -> None:
+        """A group's offsets were moved, where the verdict is NONE."""
+        call = self._world.serving
+        kept = [
+            self._commit(who, offset, call)
+            for offset, verdict in zip(offsets, verdicts, strict=True)
+            if verdict is ErrorCode.NONE
+        ]
+        self.committed += kept
+        if call is not None and (pending := self._open.get((call.peer, call.correlation_id))) is not None:
+            pending.committed = (*pending.committed, *kept)
 
-def _why_lost(response: Any) -> str | None:
-    """What keeps an answer from the client, or None."""
-    if isinstance(response, Disconnect):
-        return response.reason
-    if isinstance(response, Altered) and (response.damage is not None or response.ends is not None):
-        return response.ends or "the answer was damaged"
-    return None
+    def _commit(self, who: Committer, offset: OffsetToCommit, call: Call[Any] | None) -> Committed:
+        return Committed(
+            self._now_us, TESTER if call is None else call.client_id, 0 if call is None else call.peer.ordinal,
+            who.group_id, who.member_id, who.generation, (offset.topic, offset.index), offset.offset,
+            by_test=call is None or call.peer.software == GHOST,
+        )  # fmt: skip
+
+    def _offsets_committed(self, pending: Pending, message: Any, lost: str) -> None:
+        """A commit has its answer; what it has not moved is noted now."""
+        call = pending.call
+        codes = {} if message is None else requests.commit_codes(call, message, self._name)
+        moved = {commit.place: commit for commit in pending.committed}
+        for topic, index, offset in requests.to_commit(call, self._name):
+            place, code = (topic, index), codes.get((topic, index))
+            if (commit := moved.get(place)) is not None:
+                commit.lost = bool(lost) or code != ErrorCode.NONE
+            elif code != ErrorCode.NONE:  # what belongs to a transaction moves when that is committed
+                why = lost if code is None else ErrorCode(code).name
+                body = call.body
+                self.committed.append(
+                    Committed(
+                        self._now_us, call.client_id, call.peer.ordinal, body.group_id, body.member_id,
+                        body.generation_id_or_member_epoch, place, offset, why or "nothing came of it",
+                        lost=bool(lost), by_test=call.peer.software == GHOST,
+                    )
+                )  # fmt: skip
+
+    def commits_in_transaction(
+        self, who: Committer, offsets: Sequence[OffsetToCommit], producer_id: int
+    ) -> None:
+        """They will be moved when the producer's transaction is committed."""
+        call = self._world.serving
+        waiting = self._in_transaction.setdefault((who.group_id, producer_id), [])
+        waiting += [self._commit(who, offset, call) for offset in offsets]
+
+    def transaction_ended(self, group_ids: Iterable[str], producer_id: int, *, committed: bool) -> None:
+        """Offsets that were to move with a transaction have moved, or never will."""
+        for group_id in group_ids:
+            for commit in self._in_transaction.pop((group_id, producer_id), ()):
+                if committed:
+                    commit.at_us = self._now_us
+                    self.committed.append(commit)
+
+    def moved_by_hand(self, group_id: str, topic: str, index: int, offset: int) -> None:
+        """A test has put a group somewhere."""
+        self.committed.append(
+            Committed(self._now_us, TESTER, 0, group_id, "", -1, (topic, index), offset, by_test=True)
+        )
 
 
-def _positions(call: Call[Any]) -> dict[tuple[Any, int], int]:
-    return {
-        (topic.topic_id or topic.topic, part.partition): part.fetch_offset
-        for topic in call.body.topics
-        for part in topic.partitions
-    }
-
-
-def _range(records: Any) -> tuple[int, int] | None:
-    """The first offset of some batches, and the one behind their last."""
-    batches = [data for data in _parts(records) if len(data) >= HEADER_BYTES]
-    if not batches:
-        return None
-    (first,) = _OFFSETS.unpack_from(batches[0])
-    (last,) = _OFFSETS.unpack_from(batches[-1])
-    (delta,) = _DELTA.unpack_from(batches[-1], _DELTA_AT)
-    return first, last + delta + 1
-
-
-def _parts(records: Any) -> Iterator[Any]:
-    if records is None:
-        return
-    if isinstance(records, list | tuple):
-        yield from records
-    else:
-        yield records
+def _describe(sent: Sent, batch: Batch) -> None:
+    """Say what is in a batch, by its header."""
+    sent.count = batch.last_offset_delta + 1
+    sent.producer_id, sent.producer_epoch = batch.producer_id, batch.producer_epoch
+    sent.base_sequence, sent.transactional = batch.base_sequence, batch.is_transactional
+    sent.data = batch.data

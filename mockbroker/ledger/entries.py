@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # A partition.
 Place = tuple[str, int]
 
+# Who wrote what no client wrote.
+TESTER = "test"
+
 
 class Ack(Enum):
     """What the producer was told of a batch."""
@@ -27,7 +30,21 @@ class Ack(Enum):
     NONE = "acks=0: nobody waits for an answer"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Election:
+    """A leader was chosen; `unclean` when it was not known to have every committed record."""
+
+    at_us: int
+    leader: int
+    epoch: int
+    unclean: bool
+
+    def __str__(self) -> str:
+        how = "uncleanly" if self.unclean else "cleanly"
+        return f"broker {self.leader} was chosen {how} to lead in epoch {self.epoch}"
+
+
+@dataclass(slots=True, eq=False)
 class Sent:
     """One batch on its way from a producer into a log.  `base_offset` -1: it is in none."""
 
@@ -38,7 +55,7 @@ class Sent:
     place: Place
     topic_id: bytes
     acks: int
-    count: int
+    count: int = 0
     producer_id: int = -1
     producer_epoch: int = -1
     base_sequence: int = -1
@@ -50,8 +67,16 @@ class Sent:
     base_offset: int = -1
     leader: int = -1
     leader_epoch: int = -1
+    appended_us: int = 0
     # It had been there already: the producer's sequence said so.
     duplicate: bool = False
+    # A broker and a time, and so on: who copied it, and who has cut it off again.
+    copies: tuple[int, ...] = ()
+    cuts: tuple[int, ...] = ()
+    # When the high watermark passed it, 0 for not yet.
+    committed_us: int = 0
+    # The election whose winner did not have it, while no later one has brought it back.
+    loss: Election | None = None
     # The bytes, as long as the ledger can afford them: who asks by key needs them after the log has lost them.
     data: BytesLike | None = field(default=None, repr=False)
 
@@ -74,8 +99,13 @@ class Sent:
         """Whether a record of it has this offset."""
         return self.stored and self.base_offset <= offset < self.end_offset
 
+    def unheard(self, why: str) -> None:
+        """The producer was told nothing, whatever was meant for it."""
+        self.ack = Ack.LOST if self.stored else Ack.REFUSED
+        self.why = why
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, eq=False)
 class Served:
     """Records that were sent to a consumer: offsets from `start` up to `end`."""
 
@@ -92,9 +122,14 @@ class Served:
     high_watermark: int = -1
     # The answer did not leave the broker whole.
     lost: bool = False
+    topic_id: bytes = b""
+
+    def unheard(self, why: str) -> None:
+        """The consumer has not got them."""
+        self.lost = bool(why)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Committed:
     """An offset that a group's coordinator was asked to keep.  `error` "": it has kept it."""
 
@@ -109,11 +144,17 @@ class Committed:
     error: str = ""
     # The client was not told.
     lost: bool = False
+    # Set where the test has moved the group, or a ghost has by its order.
+    by_test: bool = False
 
     @property
     def by_member(self) -> bool:
         """Whether a member says that it has come so far, and not an outsider where the group is to go on."""
         return self.generation >= 0
+
+    def unheard(self, why: str) -> None:
+        """The client was not told."""
+        self.lost = bool(why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,52 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mockbroker.ledger.entries import Ack
+from mockbroker.ledger.readers import Readers
+from mockbroker.protocol.errors import KafkaError
 from mockbroker.records.batch import Batch, iter_records
+from mockbroker.records.compression import CorruptCompression
 
 if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
     from mockbroker.ledger.entries import Committed, Sent, Served
+    from mockbroker.protocol.types import BytesLike
+
+ACKS_ALL = -1
 
 # What became of a stored record, as far as the logs of the living brokers say.
 STORED, LOST, DELETED, NOWHERE, UNSEEN = "stored", "lost", "deleted", "never stored", "not replicated"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Records that were in an answer to a fetch: offsets from `start` up to, and not including, `end`.
+
+    `group`, `member` and `generation` are known where one member with this client id owned the partition; else
+    None.  `heard` is False when the answer did not reach the client.  `at` is in seconds since the cluster's start.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    client_id: str
+    at: float
+    isolation: str
+    heard: bool
+    group: str | None
+    member: str | None
+    generation: int | None
+
+    def __str__(self) -> str:
+        whom = (
+            "" if self.member is None else f" ({self.member} of {self.group}, generation {self.generation})"
+        )
+        lost = "" if self.heard else ", and the answer did not arrive"
+        last = self.end - 1
+        where = f"{self.topic}-{self.partition}@{self.start}" + (f"-{last}" if last > self.start else "")
+        return f"{self.at * 1_000:.1f} ms  {where} served to {self.client_id}{whom}{lost}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +82,8 @@ class Fate:
     replicas: tuple[int, ...]
     served: tuple[str, ...]
     committed_by: tuple[str, ...]
+    # All of it in order, one sentence each, with the seconds since the cluster's start.
+    story: tuple[tuple[float, str], ...]
 
     @property
     def acked(self) -> bool:
@@ -60,13 +98,10 @@ class Fate:
     def __str__(self) -> str:
         where = f"{self.topic}-{self.partition}" + (f"@{self.offset}" if self.offset >= 0 else "")
         key = "" if self.key is None else f" key={self.key!r}"
-        told = self.ack + (f" ({self.why})" if self.why else "")
-        lines = [f"{where}{key}: {self.state}", f"  {self.sent_at:8.3f} s sent by {self.producer}: {told}"]
+        lines = [f"{where}{key}: {self.state}"]
+        lines += [f"  {seconds * 1_000:10.1f} ms  {what}" for seconds, what in self.story]
         if self.offset >= 0:
-            lines.append(f"           appended by broker {self.leader} in epoch {self.leader_epoch}")
-            lines.append(f"           held now by {_brokers(self.replicas)}")
-        lines += [f"           served to {line}" for line in self.served]
-        lines += [f"           covered by a commit of {line}" for line in self.committed_by]
+            lines.append(f"         in the end  held by {_brokers(self.replicas)}")
         return "\n".join(lines)
 
 
@@ -80,6 +115,9 @@ class Teller:
     def __init__(self, world: World, ledger: Ledger) -> None:
         self._world = world
         self._ledger = ledger
+        self._readers = Readers(
+            {group: world.chronicle.of(group) for group in world.chronicle.groups()}, ledger.joined
+        )
 
     def fates(
         self,
@@ -92,7 +130,7 @@ class Teller:
     ) -> list[Fate]:
         """The records of a topic that are like this, in the order in which they were sent."""
         found = []
-        for sent in self._ledger.sent:
+        for sent in self._ledger.attempts():
             if sent.place[0] != topic or (partition is not None and sent.place[1] != partition):
                 continue
             if offset is not None and not sent.holds(offset):
@@ -108,14 +146,16 @@ class Teller:
     def lost(self, topic: str | None = None) -> list[Fate]:
         """Records that were acknowledged and that no leader has any more."""
         found = []
-        for sent in self._ledger.sent:
+        for sent in self._ledger.attempts():
             if sent.acked and sent.stored and topic in (None, sent.place[0]) and self.state(sent) == LOST:
                 found += [self._fate(sent, sent.base_offset + at, k, v) for at, k, v in self._records(sent)]
         return found
 
     def unacked(self, topic: str | None = None) -> list[Fate]:
         """Records that are stored although their producer was not told so."""
-        doubtful = (sent for sent in self._ledger.sent if sent.ack in (Ack.LOST, Ack.REFUSED) and sent.stored)
+        doubtful = (
+            sent for sent in self._ledger.attempts() if sent.ack in (Ack.LOST, Ack.REFUSED) and sent.stored
+        )
         there = (sent for sent in doubtful if topic in (None, sent.place[0]))
         return [
             self._fate(sent, sent.base_offset + at, key, value)
@@ -123,6 +163,33 @@ class Teller:
             if self.state(sent) in (STORED, UNSEEN)
             for at, key, value in self._records(sent)
         ]
+
+    def served(self, topic: str, partition: int | None = None, group: str | None = None) -> list[Reading]:
+        """What was served of a topic, to anybody or to the members of one group."""
+        return [
+            reading
+            for one in self._ledger.served
+            if one.place[0] == topic and partition in (None, one.place[1])
+            if group is None or group == self._readers.group_of(one)
+            for reading in [self._reading(one)]
+        ]
+
+    def _reading(self, served: Served) -> Reading:
+        owners = self._readers.owners(served)
+        owner = owners[0] if len(owners) == 1 else None
+        return Reading(
+            topic=served.place[0],
+            partition=served.place[1],
+            start=served.start,
+            end=served.end,
+            client_id=served.client_id,
+            at=self._seconds(served.at_us),
+            isolation="committed" if served.committed_only else "uncommitted",
+            heard=not served.lost,
+            group=self._readers.group_of(served),
+            member=None if owner is None else owner.id,
+            generation=None if owner is None else owner.generation,
+        )
 
     # -- one batch --------------------------------------------------------------------------------
 
@@ -151,13 +218,15 @@ class Teller:
 
     def _records(self, sent: Sent) -> Iterator[tuple[int, bytes | None, bytes | None]]:
         """Each record's place in its batch, its key and its value; nothing where the bytes are forgotten."""
-        if sent.data is None:
-            return
-        for at, record in enumerate(iter_records(Batch.parse(sent.data))):
-            key = None if record.key is None else bytes(record.key)
-            yield at, key, None if record.value is None else bytes(record.value)
+        if sent.data is not None:
+            yield from records_in(sent.data)
 
     def _fate(self, sent: Sent, offset: int, key: bytes | None, value: bytes | None) -> Fate:
+        served = list(_covering(self._ledger.served, sent, offset))
+        commits = self._first_commits(sent, offset)
+        story = [*_of_the_batch(sent)]
+        story += [(one.at_us, f"served to {self._reader(one)}") for one in served]
+        story += [(one.at_us, f"covered by a commit of {_committer(one)}") for one in commits]
         return Fate(
             topic=sent.place[0],
             partition=sent.place[1],
@@ -172,24 +241,27 @@ class Teller:
             leader=sent.leader,
             leader_epoch=sent.leader_epoch,
             replicas=tuple(r.broker.id for r in self._replicas(sent) if _has(r, sent)),
-            served=tuple(map(self._told, _covering(self._ledger.served, sent.place, offset))),
-            committed_by=tuple(map(self._covered, self._first_commits(sent, offset))),
+            served=tuple(f"{self._reader(one)} at {self._seconds(one.at_us):.3f} s" for one in served),
+            committed_by=tuple(f"{_committer(one)} at {self._seconds(one.at_us):.3f} s" for one in commits),
+            story=tuple(
+                (self._seconds(at_us), what) for at_us, what in sorted(story, key=lambda step: step[0])
+            ),
         )
 
     def _first_commits(self, sent: Sent, offset: int) -> list[Committed]:
         """The first commit of each group that is beyond this offset."""
         first: dict[str, Committed] = {}
         for commit in self._ledger.committed:
-            if commit.place == sent.place and commit.offset > offset >= 0 and not commit.error:
+            after = commit.at_us >= sent.appended_us
+            if commit.place == sent.place and commit.offset > offset >= 0 and not commit.error and after:
                 first.setdefault(commit.group, commit)
         return list(first.values())
 
-    def _told(self, served: Served) -> str:
-        lost = ", and the answer did not arrive" if served.lost else ""
-        return f"{served.client_id} at {self._seconds(served.at_us):.3f} s{lost}"
-
-    def _covered(self, commit: Committed) -> str:
-        return f"{commit.group} by {commit.client_id} at {self._seconds(commit.at_us):.3f} s"
+    def _reader(self, served: Served) -> str:
+        """Who got it, as far as that is known."""
+        owners = self._readers.owners(served)
+        whom = f" ({owners[0]})" if len(owners) == 1 else ""
+        return f"{served.client_id}{whom}" + (", and the answer did not arrive" if served.lost else "")
 
     def _seconds(self, at_us: int) -> float:
         return (at_us - self._world.history.started_us) / 1_000_000
@@ -207,5 +279,63 @@ def _has(replica: Replica, sent: Sent) -> bool:
     )
 
 
-def _covering(entries: Iterable[Served], place: tuple[str, int], offset: int) -> Iterator[Served]:
-    return (one for one in entries if one.place == place and one.start <= offset < one.end)
+def records_in(data: BytesLike) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+    """Place in the batch, key and value of each record; nothing for what is no batch, or a broken one.
+
+    A test may write anything into a log, and clients may send it.
+    """
+    try:
+        found = list(iter_records(Batch.parse(data)))
+    except (KafkaError, CorruptCompression):
+        return
+    base_offset = Batch.parse(data).base_offset
+    for record in found:
+        key = None if record.key is None else bytes(record.key)
+        yield record.offset - base_offset, key, None if record.value is None else bytes(record.value)
+
+
+def _covering(entries: Iterable[Served], sent: Sent, offset: int) -> Iterator[Served]:
+    """The reads that had this record in them, and not an earlier one that was at its offset."""
+    return (
+        one
+        for one in entries
+        if one.place == sent.place and one.topic_id == sent.topic_id
+        if one.start <= offset < one.end and one.at_us >= sent.appended_us
+    )
+
+
+def _committer(commit: Committed) -> str:
+    who = f"by {commit.member} in generation {commit.generation}" if commit.by_member else "by"
+    lost = ", which was not told so" if commit.lost else ""
+    return f"{commit.group} {who} ({commit.client_id}{lost})"
+
+
+def _of_the_batch(sent: Sent) -> Iterator[tuple[int, str]]:
+    """What a batch went through, and when; in the order of the steps where several happened at once."""
+    yield sent.at_us, f"sent by {_producer(sent)}"
+    if sent.duplicate:
+        yield sent.appended_us, f"known to broker {sent.leader} already: the producer's sequence says so"
+    elif sent.stored:
+        yield sent.appended_us, f"appended by broker {sent.leader} in epoch {sent.leader_epoch}"
+    for broker, at_us in _pairs(sent.copies):
+        yield at_us, f"copied by broker {broker}"
+    if sent.committed_us:
+        yield sent.committed_us, "committed: every in-sync replica has it"
+    if sent.answered_us and sent.connection:
+        yield sent.answered_us, sent.ack.value + (f" ({sent.why})" if sent.why else "")
+    if sent.loss is not None:
+        yield sent.loss.at_us, f"{sent.loss}, and does not have it"
+    for broker, at_us in _pairs(sent.cuts):
+        yield at_us, f"cut off by broker {broker}, whose leader does not have it"
+
+
+def _producer(sent: Sent) -> str:
+    if not sent.connection:
+        return sent.client_id
+    acks = "all" if sent.acks == ACKS_ALL else sent.acks
+    name = sent.client_id or "a client without a name"
+    return f"{name} on connection {sent.connection}, request {sent.correlation_id}, acks={acks}"
+
+
+def _pairs(flat: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    return zip(flat[::2], flat[1::2], strict=True)

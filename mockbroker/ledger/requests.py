@@ -6,43 +6,46 @@ in its place.  Knows the bodies of the few APIs that move records and offsets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.outcomes import Altered
 from mockbroker.core.ticket import Disconnect
-from mockbroker.ledger.facts import Commit, Sending, Served
+from mockbroker.ledger.entries import Committed, Sent, Served
 from mockbroker.protocol.apis import Api
+from mockbroker.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
 
-# Those that are followed from their arrival on: what they want is known before anything has come of it.
-FOLLOWED = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT})
+# The first versions that have topic ids in the place of names.
+_BY_ID = {Api.PRODUCE: 13, Api.OFFSET_COMMIT: 10, Api.TXN_OFFSET_COMMIT: 6}
 
-PRODUCE_BY_ID, COMMIT_BY_ID, TXN_COMMIT_BY_ID = 13, 10, 6
+LATEST = -1
 
 NameOf = Callable[[bytes], str]
+Codes = dict[tuple[str, int], int]
 
 
 class Pending:
-    """One request on its way, and the facts that it has made."""
+    """One request on its way, and the entries that it has made."""
 
-    __slots__ = ("at_us", "broker", "call", "commits", "number", "sendings", "served")
+    __slots__ = ("at_us", "broker", "call", "committed", "sent", "served")
 
-    def __init__(self, number: int, at_us: int, broker: int, call: Call[Any]) -> None:
-        self.number = number
+    def __init__(self, at_us: int, broker: int, call: Call[Any]) -> None:
         self.at_us = at_us
         self.broker = broker
         self.call = call
-        self.sendings: list[Sending] = []
-        self.served: list[Served] = []
-        self.commits: list[Commit] = []
+        # A request makes entries of one kind, and most make one.
+        self.sent: Sequence[Sent] = ()
+        self.served: Sequence[Served] = ()
+        self.committed: Sequence[Committed] = ()
 
     def unheard(self, why: str) -> None:
         """Nobody has heard the answer."""
-        for fact in (*self.sendings, *self.served, *self.commits):
-            fact.unheard = fact.unheard or why
+        for entries in (self.sent, self.served, self.committed):
+            for entry in entries:
+                entry.unheard(why)
 
 
 def outcome(response: Any) -> tuple[Any, str]:
@@ -50,23 +53,27 @@ def outcome(response: Any) -> tuple[Any, str]:
     if isinstance(response, Disconnect):
         return None, response.reason
     if isinstance(response, Altered):
-        return response.response, "" if response.damage is None else "the answer was damaged on its way"
+        return response.response, "" if response.damage is None else response.ends or "the answer was damaged"
     return response, ""
+
+
+def _named(call: Call[Any], topic: Any, name_of: NameOf) -> str:
+    return name_of(topic.topic_id) if call.version >= _BY_ID[call.api] else topic.name
 
 
 def produced(call: Call[Any], name_of: NameOf) -> Iterator[tuple[str, int, Any]]:
     """The batches that a Produce request has: topic, partition, records."""
     for topic in call.body.topic_data:
-        name = name_of(topic.topic_id) if call.version >= PRODUCE_BY_ID else topic.name
+        name = _named(call, topic, name_of)
         for part in topic.partition_data:
             yield name, part.index, part.records
 
 
-def produce_codes(call: Call[Any], response: Any, name_of: NameOf) -> dict[tuple[str, int], int]:
+def produce_codes(call: Call[Any], response: Any, name_of: NameOf) -> Codes:
     """What each partition of a Produce request was told."""
-    codes: dict[tuple[str, int], int] = {}
+    codes: Codes = {}
     for topic in response.responses:
-        name = name_of(topic.topic_id) if call.version >= PRODUCE_BY_ID else topic.name
+        name = _named(call, topic, name_of)
         for part in topic.partition_responses:
             codes[name, part.index] = part.error_code
     return codes
@@ -74,51 +81,32 @@ def produce_codes(call: Call[Any], response: Any, name_of: NameOf) -> dict[tuple
 
 def to_commit(call: Call[Any], name_of: NameOf) -> Iterator[tuple[str, int, int]]:
     """The offsets that a request wants to be kept: topic, partition, offset."""
-    by_id = TXN_COMMIT_BY_ID if call.api is Api.TXN_OFFSET_COMMIT else COMMIT_BY_ID
     for topic in call.body.topics:
-        name = name_of(topic.topic_id) if call.version >= by_id else topic.name
+        name = _named(call, topic, name_of)
         for part in topic.partitions:
             yield name, part.partition_index, part.committed_offset
 
 
-def commit_codes(call: Call[Any], response: Any, name_of: NameOf) -> dict[tuple[str, int], int]:
+def commit_codes(call: Call[Any], response: Any, name_of: NameOf) -> Codes:
     """What each partition of such a request was told."""
-    by_id = TXN_COMMIT_BY_ID if call.api is Api.TXN_OFFSET_COMMIT else COMMIT_BY_ID
-    codes: dict[tuple[str, int], int] = {}
+    codes: Codes = {}
     for topic in response.topics:
-        name = name_of(topic.topic_id) if call.version >= by_id else topic.name
+        name = _named(call, topic, name_of)
         for part in topic.partitions:
             codes[name, part.partition_index] = part.error_code
     return codes
 
 
-def listed(call: Call[Any], response: Any) -> Iterator[tuple[str, int, int, int]]:
-    """What ListOffsets told: topic, partition, the timestamp asked for, the offset."""
+def ends_told(call: Call[Any], response: Any) -> Iterator[tuple[str, int, int]]:
+    """The ends that ListOffsets told: topic, partition, offset."""
     asked = {
-        (topic.name, part.partition_index): part.timestamp
+        (topic.name, part.partition_index)
         for topic in call.body.topics
         for part in topic.partitions
+        if part.timestamp == LATEST
     }
     for topic in response.topics:
         for part in topic.partitions:
-            if not part.error_code:
+            if (topic.name, part.partition_index) in asked and part.error_code == ErrorCode.NONE:
                 offset = part.offset if call.version else next(iter(part.old_style_offsets), -1)
-                yield (
-                    topic.name,
-                    part.partition_index,
-                    asked.get((topic.name, part.partition_index), 0),
-                    offset,
-                )
-
-
-def kept(call: Call[Any], response: Any, name_of: NameOf) -> Iterator[tuple[str, str, int, int]]:
-    """What OffsetFetch told: group, topic, partition, and the offset or -1."""
-    groups = [(call.body.group_id, response.topics)] if call.version < 8 else [
-        (group.group_id, group.topics) for group in response.groups
-    ]  # fmt: skip
-    for group_id, topics in groups:
-        for topic in topics:
-            name = name_of(topic.topic_id) if call.version >= COMMIT_BY_ID else topic.name
-            for part in topic.partitions:
-                if not part.error_code:
-                    yield group_id, name, part.partition_index, part.committed_offset
+                yield topic.name, part.partition_index, offset

@@ -228,7 +228,7 @@ class Connection:
                 return self._met_a_bug(bug, call)
             await self._send(parts)
             if self._listener.shell.world.witness is not None:
-                self._listener.shell.world.witness.sent(call)
+                self._listener.shell.world.witness.sent_off(call)
             if isinstance(response, Altered):
                 return await self._after(response)
         return None

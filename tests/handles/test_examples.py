@@ -9,10 +9,32 @@ from pathlib import Path
 import pytest
 
 from mockbroker import Cluster, cluster, options
-from mockbroker.handles import brokers, client_configs, ghosts, groups, history, partitions, topics
+from mockbroker.handles import (
+    brokers,
+    client_configs,
+    ghosts,
+    groups,
+    history,
+    ledger,
+    partitions,
+    topics,
+    transactions,
+)
 from tests.handles.members import members
 
-MODULES = [brokers, client_configs, cluster, ghosts, groups, history, options, partitions, topics]
+MODULES = [
+    brokers,
+    client_configs,
+    cluster,
+    ghosts,
+    groups,
+    history,
+    ledger,
+    options,
+    partitions,
+    topics,
+    transactions,
+]
 EXAMPLES = [
     example
     for module in MODULES

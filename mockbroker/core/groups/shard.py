@@ -102,10 +102,10 @@ class GroupShard(Shard):
 
     def note_generation(self, group: ClassicGroup) -> None:
         """A generation begins to work: remember it for people."""
-        entry = generation_of(group, self.clock.now, self.node.id, self.node.world.positions.count)
-        self.node.world.chronicle.of(group.id).append(entry)
-        if self.node.witness is not None:
-            self.node.witness.generation_begins(group, entry)
+        world = self.node.world
+        now_us = world.history.stopwatch()
+        entry = generation_of(group, self.clock.now, now_us, self.node.id, world.positions.count)
+        world.chronicle.of(group.id).append(entry)
 
     # -- writing and replaying --------------------------------------------------------------------
 

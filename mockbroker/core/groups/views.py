@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mockbroker.core.groups.consumer_protocol import parse_assignment, parse_subscription
@@ -55,7 +55,8 @@ class GroupView:
 class Generation:
     """A generation that began to work: when, why, and who got what.  No members: the group became empty.
 
-    `first_fetch` is the number (see `Positions`) of the first fetch that can be one of this generation.
+    `first_fetch` is the number (see `Positions`) of the first fetch that can be one of this generation; `at_us` is
+    the history's stopwatch; `client_ids` are those of the members.
     """
 
     generation: int
@@ -64,6 +65,12 @@ class Generation:
     reason: str
     members: Mapping[str, Partitions | None]
     first_fetch: int
+    at_us: int = 0
+    client_ids: Mapping[str, str] = field(default_factory=dict)
+
+    def owners(self, topic: str, index: int) -> list[str]:
+        """The members that were given this partition: one, where all is well."""
+        return [member for member, owned in self.members.items() if index in (owned or {}).get(topic, ())]
 
 
 def view(group: ClassicGroup, committed: Mapping[tuple[str, int], OffsetCommitted]) -> GroupView:
@@ -112,10 +119,15 @@ def _subscription(group: ClassicGroup, member: Member) -> tuple[str, ...] | None
         return None
 
 
-def generation_of(group: ClassicGroup, at_ms: int, coordinator: int, first_fetch: int) -> Generation:
+def generation_of(
+    group: ClassicGroup, at_ms: int, at_us: int, coordinator: int, first_fetch: int
+) -> Generation:
     """The entry for the generation that a group has just begun to work in."""
     members = {member.id: assignment_of(group, member) for member in group.members.values()}
-    return Generation(group.generation, at_ms, coordinator, group.reason, members, first_fetch)
+    client_ids = {member.id: member.client_id for member in group.members.values()}
+    return Generation(
+        group.generation, at_ms, coordinator, group.reason, members, first_fetch, at_us, client_ids
+    )
 
 
 class Chronicle:

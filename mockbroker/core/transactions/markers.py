@@ -77,10 +77,10 @@ class Markers:
             self._ask(name)
 
     def _ask(self, name: str) -> None:
-        """Ask each leader that has not been asked, all of its partitions at once."""
+        """Ask the leader of each partition that has not been asked."""
         round_ = self._rounds[name]
         image, node = self._shard.node.image, self._shard.node
-        by_leader: dict[int, list[Place]] = {}
+        asked = False
         for place in sorted(round_.left):
             if place[0] not in image.topics:
                 round_.left.discard(place)  # it was deleted, and nobody reads it
@@ -89,21 +89,21 @@ class Markers:
             leader = -1 if partition is None else partition.leader
             if leader >= 0 and round_.asked.get(place) != leader:
                 round_.asked[place] = leader
-                by_leader.setdefault(leader, []).append(place)
-        for leader, places in by_leader.items():
-            node.links.send(self._message(round_.record, leader, tuple(places)))
-        if by_leader:
+                asked = True
+                node.links.send(self._message(round_.record, leader, place))
+        if asked:
             self._retry_in(self.PATIENCE_MS, everybody=True)
         self._finish(name)
 
-    def _message(self, record: TransactionRecord, leader: int, places: tuple[Place, ...]) -> WriteTxnMarkers:
+    def _message(self, record: TransactionRecord, leader: int, place: Place) -> WriteTxnMarkers:
         return WriteTxnMarkers(
             self._shard.node.id,
             leader,
             record.transactional_id,
             producer=(record.producer_id, record.epoch),
             commit=record.state is TxnState.PREPARE_COMMIT,
-            places=places,
+            topic=place[0],
+            index=place[1],
             coordinator_index=self._shard.replica.index,
             coordinator_epoch=self._shard.leader_epoch,
             version=record.client_version,
@@ -111,16 +111,15 @@ class Markers:
 
     def receive(self, response: WriteTxnMarkersResponse) -> None:
         """A leader has answered."""
-        asked = response.asked
+        asked, place = response.asked, (response.asked.topic, response.asked.index)
         round_ = self._rounds.get(asked.transactional_id)
         if round_ is None or (round_.record.producer_id, round_.record.epoch) != asked.producer:
             return
-        for place, code in response.verdicts.items():
-            if code is ErrorCode.NONE or code in _GIVEN_UP:
-                round_.left.discard(place)
-            elif round_.asked.get(place) == asked.target:
-                del round_.asked[place]
-                self._retry_in(self.RETRY_MS)
+        if response.verdict is ErrorCode.NONE or response.verdict in _GIVEN_UP:
+            round_.left.discard(place)
+        elif round_.asked.get(place) == asked.target:
+            del round_.asked[place]
+            self._retry_in(self.RETRY_MS)
         self._finish(asked.transactional_id)
 
     def _finish(self, name: str) -> None:

@@ -218,6 +218,11 @@ class TransactionShard(Shard):
         transition = ending.prepare(transaction, how, self.node.clock.now, self.node.next_producer_id)
         return self._prepare(transaction, transition)
 
+    def fence(self, transactional_id: str) -> Reply[Granted]:
+        """Give the next epoch to nobody, as if another producer had begun with this id."""
+        transaction = self._find(transactional_id)
+        return self.init_producer_id(transactional_id, fencing.Claim(transaction.record.timeout_ms))
+
     def _prepare(self, transaction: Transaction, transition: Transition) -> Reply[Granted]:
         def respond(error: KafkaError | None) -> Granted:
             if error is not None:

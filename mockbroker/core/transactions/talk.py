@@ -154,15 +154,16 @@ def _enrol_here(node: Node, asked: AddPartitionsToTxn) -> None:
 
 def _write_here(node: Node, asked: WriteTxnMarkers) -> None:
     """A leader's side of the markers."""
+    place = (asked.topic, asked.index)
     written = write_markers(
         node,
         asked.producer,
-        asked.places,
+        [place],
         commit=asked.commit,
         coordinator_epoch=asked.coordinator_epoch,
         version=asked.version,
     )
-    _when_here(written, lambda verdicts: node.links.send(WriteTxnMarkersResponse(asked, verdicts)))
+    _when_here(written, lambda verdicts: node.links.send(WriteTxnMarkersResponse(asked, verdicts[place])))
 
 
 def _written_there(node: Node, response: WriteTxnMarkersResponse) -> None:

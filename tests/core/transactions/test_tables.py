@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mockbroker.core.transactions import ending, fencing
@@ -23,10 +25,10 @@ NEW_ID = 99
 Result = TxnState | ErrorCode
 
 
-def transaction(state: TxnState, epoch: int = 5, **more: object) -> Transaction:
+def transaction(state: TxnState, epoch: int = 5, **more: Any) -> Transaction:
     return Transaction(
         TransactionRecord("payer", 7, epoch, 60_000, state, (("orders", 0),), 100, 200, **more)
-    )  # type: ignore[arg-type]  # a test's shorthand
+    )
 
 
 def ended(of: Transaction, how: Ending) -> Result:
