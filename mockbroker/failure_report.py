@@ -20,7 +20,7 @@ from mockbroker.timeline.reading import clean
 from mockbroker.timeline.report import report
 
 if TYPE_CHECKING:
-    from mockbroker.cluster import ClusterControls
+    from mockbroker.controls import ClusterControls
     from mockbroker.timeline.evidence import Client, Evidence
 
 # Names of files are cut here; the hash behind them tells tests apart that begin alike.

@@ -88,10 +88,11 @@ class World:
         self._sessions: dict[int, Timer] = {}
         self.defaults = BrokerConfig(-1, config or {}, friendly=friendly)
         self.nodes: dict[int, Node] = {}
-        racks = racks or {}
         for id in brokers:
-            node_config = BrokerConfig(id, config or {}, rack=racks.get(id), friendly=friendly)
-            self.nodes[id] = Node(self, id, racks.get(id), node_config)
+            rack = (racks or {}).get(id)
+            self.nodes[id] = Node(
+                self, id, rack, BrokerConfig(id, config or {}, rack=rack, friendly=friendly)
+            )
         self.controller = Controller(self, self._first_image())
         for node in self.nodes.values():
             node.image = self.controller.image

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from mockbroker.core.durations import Duration
     from mockbroker.core.links import Message
     from mockbroker.core.transactions.shard import TransactionShard
+    from mockbroker.handles.armed import GateControls
     from mockbroker.handles.door import BlockingDoor, Door, TrioDoor
-    from mockbroker.handles.faults import FaultsControls, GateControls
+    from mockbroker.handles.faults import FaultsControls
 
 UNKNOWN = "Unknown"
 

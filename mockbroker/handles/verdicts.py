@@ -1,4 +1,7 @@
-"""Verdicts, as a test asks for them: everything at once, or one question about a topic or a group."""
+"""Verdicts, as a test asks for them: everything at once, or one question about a topic or a group.
+
+A failure of the application is a CheckFailed; one of mockbroker's own is another error, and the two are never mixed.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mockbroker import Cluster, cluster, options
+from mockbroker import Cluster, cluster, controls, options
 from mockbroker.handles import (
     brokers,
     client_configs,
@@ -26,6 +26,7 @@ MODULES = [
     brokers,
     client_configs,
     cluster,
+    controls,
     ghosts,
     groups,
     history,
