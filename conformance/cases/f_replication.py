@@ -149,6 +149,8 @@ def _(it: Stage) -> None:
     line.expect_nothing("3 is waited for")
     _fenced(it, topic, 3, seen_by=1)
     line.hear()
+    # Its leader may have put it out of the ISR before the controller gives it up.
+    it.until(lambda: it.metadata(topic)[0]["offline_replicas"] == [3], "3 is given up")
     it.ask("Metadata", 12, topics=[{"topic_id": None, "name": topic}])
     it.brokers.resume(3)
     _whole(it, topic, [1, 2, 3])
