@@ -90,14 +90,17 @@ class World:
         self.nodes: dict[int, Node] = {}
         for id in brokers:
             rack = (racks or {}).get(id)
-            self.nodes[id] = Node(
-                self, id, rack, BrokerConfig(id, config or {}, rack=rack, friendly=friendly)
-            )
+            node_config = BrokerConfig(id, config or {}, rack=rack, friendly=friendly)
+            self.nodes[id] = Node(self, id, rack, node_config)
         self.controller = Controller(self, self._first_image())
+        self._begin_with(self.controller.image)
+
+    def _begin_with(self, image: Image) -> None:
+        """Let everybody know what the controller has begun with."""
         for node in self.nodes.values():
-            node.image = self.controller.image
-            node.config.heed(node.image)
-        self.defaults.heed(self.controller.image)
+            node.image = image
+            node.config.heed(image)
+        self.defaults.heed(image)
 
     def _first_image(self) -> Image:
         brokers = {

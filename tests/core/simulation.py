@@ -186,7 +186,9 @@ class Simulation:
         conversation = self._conversations.get((client, to))
         if conversation is None or not conversation.alive:
             peer = Peer(ordinal=len(self._conversations) + 1)
-            conversation = self._conversations[client, to] = Conversation(self.world.nodes[to], peer, self.hook)
+            conversation = self._conversations[client, to] = Conversation(
+                self.world.nodes[to], peer, self.hook
+            )
         self._correlation_id += 1
         call: Call[Any] = Call(api, version, self._correlation_id, client, seen, conversation.peer)
         return Asked(conversation.exchange(call), version)

@@ -328,6 +328,6 @@ def test_an_action_that_makes_no_sense_is_refused(sim: Meddled) -> None:
         (lambda: on.delay("later"), "is no duration"),
     ):
         with pytest.raises(UsageError) as refused:
-            action()
+            action()  # type: ignore[no-untyped-call]  # they are lambdas
         assert says in str(refused.value)
     assert not sim.faults

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from mockbroker import WaitTimeout, open_cluster
-from mockbroker.handles.faults import TrioFault, TrioGate
+from mockbroker.handles.armed import TrioFault, TrioGate
 from tests.server.wire import framed, produce
 
 
