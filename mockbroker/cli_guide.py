@@ -21,6 +21,7 @@ PAGES = (
     "gates",
     "time",
     "replication",
+    "transactions",
     "architecture",
 )
 
