@@ -41,8 +41,8 @@ class Call(Generic[B]):
     """One request on its way to an answer."""
 
     __slots__ = (
-        "api", "arrived_ms", "body", "client_id", "correlation_id", "frame", "kept", "peer", "size", "touched",
-        "version",
+        "api", "arrived_ms", "body", "carved_from", "client_id", "correlation_id", "frame", "kept", "peer", "size",
+        "touched", "version",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,8 @@ class Call(Generic[B]):
         self.arrived_ms = arrived_ms
         # The bytes that `body` was decoded from, and where it begins in them, if it was.
         self.frame = frame
+        # The call that was sent, if this is only a part of it.
+        self.carved_from: Call[B] | None = None
         # Where the history keeps it, once it is over.
         self.kept: Event | None = None
         # The names of the rules that acted on it.
@@ -76,7 +78,7 @@ class Call(Generic[B]):
 
     def with_body(self, body: B) -> Call[B]:
         """The same call, asking something else."""
-        return Call(
+        call = Call(
             self.api,
             self.version,
             self.correlation_id,
@@ -86,6 +88,13 @@ class Call(Generic[B]):
             size=self.size,
             arrived_ms=self.arrived_ms,
         )
+        call.carved_from = self.carved_from or self
+        return call
+
+    @property
+    def whole(self) -> Call[B]:
+        """The call as it was sent: itself, unless it is a part of one."""
+        return self.carved_from or self
 
     def __repr__(self) -> str:
         return f"{self.api.title} v{self.version} #{self.correlation_id} from {self.client_id or '?'} at {self.peer}"

@@ -27,7 +27,7 @@ ROADS = ("source", "to")
 COUNTERS = ("nth", "every", "times", "probability")
 OTHERS = ("when", "name", "optional")
 OF_CALLS = (*TEXTS, *NUMBERS, *COUNTERS, *OTHERS)
-OF_MESSAGES = (*ROADS, "topic", "partition", *COUNTERS, *OTHERS)
+OF_MESSAGES = (*ROADS, "topic", "partition", "transactional_id", *COUNTERS, *OTHERS)
 
 # Counters that say different things about the same: how often a rule acts.
 _CONTRADICTORY = (
@@ -92,11 +92,11 @@ class Checker:
     def _api(self, given: object) -> Api:
         if not isinstance(given, str | Api):
             raise UsageError(f"{given!r} is no API: write 'JoinGroup', Api.JOIN_GROUP, or '*' for all")
-        if isinstance(given, str) and given in message_types() and given not in Api.__members__:
-            raise UsageError(f"{given} is said between brokers: use faults.between({given!r})")
         try:
             api = Api.named(given)
         except ValueError as unknown:
+            if given in message_types():
+                raise UsageError(f"{given} is said between brokers: use faults.between({given!r})") from None
             raise UsageError(str(unknown)) from None
         if api not in self._served:
             hint = f": use faults.between({api.title!r})" if api.title in message_types() else ""
@@ -153,8 +153,8 @@ class Checker:
     def _check_subject(self, place: Place, name: str, where: Iterable[str]) -> None:
         for matcher in where:
             if place is Place.BETWEEN:
-                if matcher in ("topic", "partition") and not names_partitions(message_types()[name]):
-                    raise UsageError(f"{matcher}: {name} is about no partition; match it by source= and to=")
+                if matcher not in ROADS and not message_names(message_types()[name], matcher):
+                    raise UsageError(f"{matcher}: {name} messages have none; match them by source= and to=")
             elif not names(Api.named(name), matcher):
                 others = [m for m in (*TEXTS, *NUMBERS) if names(Api.named(name), m)]
                 raise UsageError(
@@ -214,10 +214,14 @@ def error_named(error: object) -> ErrorCode:
         raise UsageError(str(unknown)) from None
 
 
-def names_partitions(kind: type[Message]) -> bool:
-    """Whether a message is about one partition, by itself or as the answer to one that is."""
-    slots: Collection[str] = getattr(kind, "__slots__", ())
-    return "asked" in slots or ("topic" in slots and "index" in slots)
+def message_names(kind: type[Message], matcher: str) -> bool:
+    """Whether a message, or the one that it answers, has what a matcher asks for."""
+    slots = getattr(kind, "__slots__", ())
+    if "asked" in slots:
+        slots = getattr(message_types()[kind.__name__.removesuffix("Response")], "__slots__", ())
+    if matcher == "transactional_id":
+        return matcher in slots
+    return "places" in slots or ("topic" in slots and "index" in slots)
 
 
 def _several(given: object) -> tuple[Any, ...]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.messages import AlterPartitionResponse, FollowerFetchResponse
 from mockbroker.core.usage import UsageError
-from mockbroker.faults.subjects import Target, member_ids, targets, value_of
+from mockbroker.faults.subjects import Target, targets, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def look(rule: Rule, call: Call[Any], node: Node) -> Seen:
     missing = []
     for matcher, accepted in rule.where.items():
         if matcher not in _OF_TARGETS:
-            found = member_ids(call) if matcher == "member_id" else [value_of(matcher, call, node)]
+            found = values_of(matcher, call, node)
             if not any(value in accepted for value in found):
                 missing.append((matcher, tuple(found)))
     wanted = {matcher: rule.where[matcher] for matcher in _OF_TARGETS if matcher in rule.where}
@@ -80,16 +79,23 @@ def _missing(
 
 def look_at_message(rule: Rule, message: Message) -> Seen:
     """Hold a message between brokers against the matchers of a rule."""
-    about: Any = (
-        message.asked if isinstance(message, FollowerFetchResponse | AlterPartitionResponse) else message
-    )
-    found = {
+    about: Any = getattr(message, "asked", message)
+    found: dict[str, object] = {
         "source": message.source,
         "to": message.target,
-        "topic": getattr(about, "topic", None),
-        "partition": getattr(about, "index", None),
+        "transactional_id": getattr(about, "transactional_id", None),
     }
-    missing = [(m, (found[m],)) for m, accepted in rule.where.items() if found[m] not in accepted]
+    missing = [
+        (m, (found[m],)) for m, accepted in rule.where.items() if m in found and found[m] not in accepted
+    ]
+    wanted = {matcher: rule.where[matcher] for matcher in _OF_TARGETS if matcher in rule.where}
+    if wanted:
+        places = getattr(about, "places", None) or [
+            (getattr(about, "topic", None), getattr(about, "index", None))
+        ]
+        named = [Target(None, *place) for place in places]
+        if not any(_all_in(target, wanted) for target in named):
+            missing += _missing(named, wanted)
     return Seen(tuple(missing))
 
 

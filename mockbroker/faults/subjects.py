@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 GROUP, TRANSACTION = 0, 1
 
+# From this version on AddPartitionsToTxn speaks for several transactions.
+ADDED_BY_BROKERS_SINCE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -61,6 +64,7 @@ LAYOUTS = {
     Api.LIST_OFFSETS: Layout(),
     Api.OFFSET_COMMIT: Layout(id="topic_id"),
     Api.TXN_OFFSET_COMMIT: Layout(),
+    Api.ADD_PARTITIONS_TO_TXN: Layout(index=""),
     Api.OFFSET_FETCH: Layout(parts="partition_indexes", index=""),
     Api.OFFSET_FOR_LEADER_EPOCH: Layout(name="topic", index="partition", answered_index="partition"),
     Api.DELETE_RECORDS: Layout(),
@@ -76,7 +80,12 @@ LAYOUTS = {
 # Each topic's partitions are in the answer of these, though nobody asks for single ones.
 _ANSWERS_PARTITIONS = frozenset({Api.METADATA, Api.DESCRIBE_TOPIC_PARTITIONS})
 
-# Where requests name groups other than by a `group_id` of their own.
+# Where requests name groups and transactions other than by a field of their own.
+TRANSACTION_NAMES = {
+    Api.ADD_PARTITIONS_TO_TXN: "transactions",
+    Api.DESCRIBE_TRANSACTIONS: "transactional_ids",
+    Api.FIND_COORDINATOR: "coordinator_keys",
+}
 GROUP_LISTS = {Api.DESCRIBE_GROUPS: "groups", Api.DELETE_GROUPS: "groups_names"}
 
 
@@ -92,21 +101,35 @@ def names(api: Api, matcher: str) -> bool:
     if matcher == "group":
         return "group_id" in declared or api in GROUP_LISTS or api is Api.FIND_COORDINATOR
     if matcher == "transactional_id":
-        return "transactional_id" in declared or api is Api.FIND_COORDINATOR
+        return "transactional_id" in declared or api in TRANSACTION_NAMES
     if matcher == "member_id":
         return "member_id" in declared
     return True
 
 
-def value_of(matcher: str, call: Call[Any], node: Node) -> object:
-    """What a call has for a matcher that is not about groups, topics or partitions; None if it has none."""
+def values_of(matcher: str, call: Call[Any], node: Node) -> list[object]:
+    """What a call has for a matcher that is not about groups, topics or partitions."""
     if matcher == "broker":
-        return node.id
+        return [node.id]
     if matcher in ("client_id", "version"):
-        return getattr(call, matcher)
-    if matcher == "transactional_id" and call.api is Api.FIND_COORDINATOR:
-        return _keys(call)[0] if call.body.key_type == TRANSACTION and _keys(call) else None
-    return getattr(call.body, matcher, None)
+        return [getattr(call, matcher)]
+    if matcher == "member_id":
+        return list(member_ids(call))
+    return list(transactional_ids(call))
+
+
+def transactional_ids(call: Call[Any]) -> list[str | None]:
+    """The transactions that a call is about."""
+    body, api = call.body, call.api
+    if api is Api.FIND_COORDINATOR:
+        return list(_keys(call)) if body.key_type == TRANSACTION else []
+    if api is Api.DESCRIBE_TRANSACTIONS:
+        return list(body.transactional_ids)
+    if api is not Api.ADD_PARTITIONS_TO_TXN:
+        return [getattr(body, "transactional_id", None)]
+    if call.version < ADDED_BY_BROKERS_SINCE:
+        return [body.v3_and_below_transactional_id]
+    return [transaction.transactional_id for transaction in body.transactions]
 
 
 def member_ids(call: Call[Any]) -> list[str]:
@@ -172,6 +195,10 @@ def topics_of(call: Call[Any]) -> list[Any] | None:
     body = call.body
     if call.api is Api.DELETE_TOPICS and call.version < 6:
         return list(body.topic_names)
+    if call.api is Api.ADD_PARTITIONS_TO_TXN:
+        if call.version < ADDED_BY_BROKERS_SINCE:
+            return list(body.v3_and_below_topics)
+        return [topic for transaction in body.transactions for topic in transaction.topics]
     listed = getattr(body, LAYOUTS[call.api].topics)
     if listed is None or (call.api is Api.METADATA and call.version == 0 and not listed):
         return None

@@ -64,6 +64,7 @@ class MatchingMessages(TypedDict, total=False):
     to: int | str | Collection[int | str]
     topic: Texts
     partition: Numbers
+    transactional_id: Texts
     nth: int
     every: int
     times: int

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from mockbroker.core.links import CONTROLLER
+from mockbroker.core.links import CONTROLLER, Message
+from mockbroker.core.messages import (
+    AddPartitionsToTxn,
+    AddPartitionsToTxnResponse,
+    WriteTxnMarkers,
+    WriteTxnMarkersResponse,
+)
 from mockbroker.core.usage import UsageError
 from mockbroker.faults.checks import message_types
+from mockbroker.faults.matching import look_at_message
+from mockbroker.faults.rule import Action, Kind, Place, Rule
 from mockbroker.protocol.errors import ErrorCode
 from tests.faults.meddling import Meddled
 
@@ -229,7 +237,11 @@ def test_without_rules_nothing_is_in_the_way_of_messages(sim: Meddled) -> None:
         ("FollowerFetch", {"broker": 1}, "say which with source= or to="),
         ("FollowerFetch", {"group": "g"}, "group: a rule on `between` has no such matcher"),
         ("FollowerFetch", {"to": 9}, "to=9: there are the brokers [1, 2, 3]"),
-        ("MetadataUpdate", {"topic": "orders"}, "MetadataUpdate is about no partition"),
+        (
+            "MetadataUpdate",
+            {"topic": "orders"},
+            "MetadataUpdate messages have none; match them by source= and to=",
+        ),
         ("FollowerFetch", {"sauce": 1}, "did you mean source?"),
     ],
 )
@@ -260,6 +272,25 @@ def test_the_controller_has_a_name(sim: Meddled) -> None:
     sim.produce(b"1")
     sim.advance(31_000)
     assert [held.api for held in gate.arrived] == ["AlterPartition"]
+
+
+def test_messages_about_transactions_are_matched_by_what_they_are_about() -> None:
+    def seen(message: Message, **where: Any) -> bool:
+        rule = Rule(Place.BETWEEN, (), Action(Kind.DROP), {name: (value,) for name, value in where.items()})
+        return look_at_message(rule, message).matches
+
+    marker = WriteTxnMarkers(
+        1, 2, "payer", producer=(1, 0), commit=True, topic="orders", index=3, coordinator_index=0,
+        coordinator_epoch=0, version=2,
+    )  # fmt: skip
+    places = (("orders", 3), ("invoices", 0))
+    asked = AddPartitionsToTxn(1, 2, "payer", (1, 0), places, add=True, answered=lambda _: None)
+    answered = AddPartitionsToTxnResponse(asked, {})
+    for message in (marker, WriteTxnMarkersResponse(marker, ErrorCode.NONE), asked, answered):
+        assert seen(message, transactional_id="payer", topic="orders", partition=3)
+        assert not seen(message, transactional_id="other")
+        # Both are there, and not together.
+        assert not seen(message, topic="invoices", partition=3)
 
 
 def test_every_message_of_the_core_can_be_named() -> None:

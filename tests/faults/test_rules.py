@@ -12,6 +12,14 @@ from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.groups import LeaveGroupMember, LeaveGroupRequest
 from mockbroker.protocol.messages.metadata import FindCoordinatorRequest
+from mockbroker.protocol.messages.transactions import (
+    AddPartitionsToTxnRequest,
+    AddPartitionsToTxnTopic,
+    AddPartitionsToTxnTransaction,
+    DescribeTransactionsRequest,
+    EndTxnRequest,
+    InitProducerIdRequest,
+)
 from mockbroker.waiting import WaitTimeout
 from tests.faults.meddling import Meddled
 
@@ -146,6 +154,38 @@ def test_coordinators_are_matched_by_what_they_are_asked_for(sim: Meddled) -> No
 
     assert [ask(0, 3), ask(0, 6)] == [ErrorCode.COORDINATOR_NOT_AVAILABLE] * 2
     assert [ask(1, 3), ask(1, 6)] == [ErrorCode.NOT_COORDINATOR] * 2
+
+
+def transactional(version: int) -> list[tuple[Any, int]]:
+    """Requests that are about the transaction "pay", and orders-3 where they name partitions."""
+    topics = [AddPartitionsToTxnTopic(name="orders", partitions=[3])]
+    return [
+        (InitProducerIdRequest(transactional_id="pay"), 4),
+        (EndTxnRequest(transactional_id="pay"), 3),
+        (DescribeTransactionsRequest(transactional_ids=["x", "pay"]), 0),
+        (
+            AddPartitionsToTxnRequest(
+                v3_and_below_transactional_id="pay",
+                v3_and_below_topics=topics,
+                transactions=[AddPartitionsToTxnTransaction(transactional_id="pay", topics=topics)],
+            ),
+            version,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_transactions_are_matched_wherever_they_are_named(sim: Meddled, version: int) -> None:
+    other = sim.faults.on("*", transactional_id="other").disconnect()
+    rule = sim.faults.on("*", transactional_id="pay").disconnect()
+    for body, at in transactional(version):
+        assert sim.ask(body, to=1, version=at).closed
+    assert (rule.hits, other.hits) == (4, 0)
+    rule.remove()
+    sim.faults.on("AddPartitionsToTxn", topic="orders", partition=4).disconnect()
+    sim.faults.on("AddPartitionsToTxn", topic="orders", partition=3).disconnect()
+    body, at = transactional(version)[-1]
+    assert sim.ask(body, to=1, version=at).closed
 
 
 def test_a_when_that_fails_names_its_rule(sim: Meddled) -> None:
