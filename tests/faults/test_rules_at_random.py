@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -82,7 +83,7 @@ class Line:
             self._busy = True
             reply = self._talk.exchange(call)
             if isinstance(reply, Ticket):
-                reply.when_done(lambda outcome, of=(call, request, version): self._arrived(*of, outcome))
+                reply.when_done(partial(self._arrived, call, request, version))
             else:
                 self._take(call, request, version, reply)
 
