@@ -145,6 +145,19 @@ class Cluster(ClusterControls[Topic, Group, History]):
         """Wait until a condition is fulfilled; raises WaitTimeout, which says who waits for what."""
         return wait_in_thread(self.server, self.world, self.do, condition, self._timeout_s(timeout))
 
+    def assert_committed(
+        self, group: str, topic: str, *, total: int, timeout: float | str | None = None
+    ) -> None:
+        """Raise unless a group commits so many records of a topic, over all partitions, and not one more.
+
+        Clients commit when they please, so this waits for them, as long as other waits do; then it raises
+        WaitTimeout.  Too many are a CheckFailed.
+
+        >>> cluster.assert_committed("billing", "orders", total=1)
+        """
+        found = self.wait(self._verdicts.committed(group, topic, total), timeout)
+        self._verdicts.exactly(group, topic, total, found)
+
     def __repr__(self) -> str:
         return f"<Cluster of {len(self.world.nodes)} brokers, seed {self.seed}>"
 
@@ -191,6 +204,18 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
     def transaction(self, transactional_id: str) -> TrioTransaction:
         """A transactional id; see `Cluster.transaction`."""
         return TrioTransaction(self, transactional_id, self.faults)
+
+    async def assert_committed(
+        self,
+        group: str,
+        topic: str,
+        *,
+        total: int,
+        timeout: float | str | None = None,  # noqa: ASYNC109 - the wait explains itself when it ends
+    ) -> None:
+        """See `Cluster.assert_committed`."""
+        found = await self.wait(self._verdicts.committed(group, topic, total), timeout)
+        self._verdicts.exactly(group, topic, total, found)
 
     def opened(self, server: Server) -> None:
         """The ports are open: make the topics to begin with."""

@@ -5,17 +5,20 @@ Gathered once, so that checkers are pure functions and cannot disagree about whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mockbroker.ledger.fates import Teller
+from mockbroker.ledger.fates import STORED, UNSEEN, Teller
+from mockbroker.ledger.readers import Readers
 
 if TYPE_CHECKING:
     from mockbroker.core.groups.views import Generation
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
-    from mockbroker.ledger.entries import Committed, Joined, Place, Resolved, Sent, Served
+    from mockbroker.ledger.entries import Committed, Election, Joined, Place, Resolved, Sent, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,10 @@ class Aborted:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that a verdict may rest on.  `states` are those of `sent`, in the same order."""
+    """Everything that a verdict may rest on.  `states` are those of `sent`, in the same order.
+
+    `elections` are of the partitions that there are; the first of each is the one that made it.
+    """
 
     sent: Sequence[Sent]
     states: Sequence[str]
@@ -40,6 +46,7 @@ class Case:
     joined: Sequence[Joined] = ()
     generations: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     aborted: Sequence[Aborted] = ()
+    elections: Mapping[tuple[Place, bytes], Sequence[Election]] = field(default_factory=dict)
     started_us: int = 0
     # How much was forgotten: a verdict over half a story says so.
     dropped: int = 0
@@ -48,16 +55,64 @@ class Case:
         """A time, as evidence has it."""
         return f"t+{(at_us - self.started_us) / 1_000:.1f} ms"
 
+    def with_states(self) -> Iterator[tuple[Sent, str]]:
+        """Every batch that was sent, and what became of it."""
+        return zip(self.sent, self.states, strict=True)
+
+    def present(self) -> list[Sent]:
+        """The batches that a leader has, each once, in the order of sending."""
+        return [
+            sent for sent, state in self.with_states() if state in (STORED, UNSEEN) and not sent.duplicate
+        ]
+
+    @cached_property
+    def heard(self) -> list[Served]:
+        """What was served and has left the broker."""
+        return [one for one in self.served if not one.lost]
+
+    @cached_property
+    def readers(self) -> Readers:
+        """Who read for which group."""
+        return Readers(self.generations, self.joined)
+
+    def given(self, group: str) -> list[Served]:
+        """What this group's members may have been given: all that clients of their names were."""
+        return [one for one in self.heard if group in self.readers.groups(one.client_id)]
+
+    def about(self, topic: str) -> Case:
+        """The part that is about one topic."""
+        pairs = [(sent, state) for sent, state in self.with_states() if sent.place[0] == topic]
+        return replace(
+            self,
+            sent=[sent for sent, _ in pairs],
+            states=[state for _, state in pairs],
+            served=[one for one in self.served if one.place[0] == topic],
+            committed=[one for one in self.committed if one.place[0] == topic],
+            resolved=[one for one in self.resolved if one.place[0] == topic],
+            aborted=[one for one in self.aborted if one.place[0] == topic],
+        )
+
+    def of_group(self, group: str) -> Case:
+        """The part that is about one group.  Who belongs to other groups stays known, for names may be shared."""
+        clients = {one.client_id for one in self.joined if one.group == group}
+        return replace(
+            self,
+            served=[one for one in self.served if one.client_id in clients],
+            committed=[one for one in self.committed if one.group == group],
+            resolved=[one for one in self.resolved if one.client_id in clients],
+        )
+
 
 def gather(world: World, ledger: Ledger) -> Case:
-    """The case as it stands now."""
+    """The case as it stands now; nothing in it changes any more."""
     teller = Teller(world, ledger)
-    sent = ledger.attempts()
+    sent = [copy(one) for one in ledger.attempts()]
+    partitions = {(one.place, one.topic_id) for one in sent}
     return Case(
         sent=sent,
         states=[teller.state(one) for one in sent],
-        served=list(ledger.served),
-        committed=list(ledger.committed),
+        served=[copy(one) for one in ledger.served],
+        committed=[copy(one) for one in ledger.committed],
         resolved=list(ledger.resolved),
         joined=list(ledger.joined),
         generations={group: list(world.chronicle.of(group)) for group in world.chronicle.groups()},
@@ -68,6 +123,7 @@ def gather(world: World, ledger: Ledger) -> Case:
             if replica.leading
             for one in replica.producers.aborted
         ],
+        elections={(place, id): ledger.elections(id, place[1]) for place, id in partitions},
         started_us=world.history.started_us,
         dropped=ledger.dropped,
     )

@@ -1,6 +1,9 @@
 """Verdicts about what consumers were given, and what they say that they have done.
 
-A broker knows what it has sent and what was committed; it does not know what was processed.
+A broker knows what it has sent and what was committed; it does not know what was processed.  So a record counts as
+done when somebody tried to commit past it, and not when it was sent: what is fetched ahead and thrown away at a
+rebalance is nobody's duplicate.  Redelivery, seeks and the `latest` race are things that correct clients do: they
+are reported and tolerated.  Committing what nobody was given is not.
 """
 
 from __future__ import annotations
@@ -14,24 +17,18 @@ from mockbroker.checkers.verdict import Outcome, Verdict
 from mockbroker.ledger.fates import STORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from mockbroker.checkers.case import Case
+    from mockbroker.checkers.case import Aborted, Case
     from mockbroker.ledger.entries import Committed, Place, Resolved, Sent, Served
 
-
-def clients_of(case: Case, group: str) -> set[str]:
-    """The client ids of a group's members, as far as is known."""
-    return {joined.client_id for joined in case.joined if joined.group == group}
+# A group in a partition.
+Share = tuple[str, "Place"]
 
 
-def commits_of(case: Case, group: str | None = None) -> Iterator[Committed]:
+def commits_of(case: Case) -> Iterator[Committed]:
     """Commits of members that were kept."""
-    return (
-        commit
-        for commit in case.committed
-        if not commit.error and commit.by_member and group in (None, commit.group)
-    )
+    return (commit for commit in case.committed if not commit.error and commit.by_member)
 
 
 def where(place: Place, offset: int) -> str:
@@ -40,106 +37,118 @@ def where(place: Place, offset: int) -> str:
 
 
 def duplicated_by_redelivery(case: Case) -> Verdict:
-    """A record that was served to a group again, after it had been served before: at-least-once at work."""
-    about = "a record was served to a group twice"
-    seen: dict[tuple[str, Place], Served] = {}
-    again: list[tuple[Served, Served]] = []
-    groups_of = _groups_by_client(case)
+    """A record that was served to a group after one of its members had tried to commit past it."""
+    about = "a record was served to a group again, after a member had tried to commit it"
+    claims: dict[Share, list[Committed]] = defaultdict(list)
+    for commit in case.committed:
+        if commit.by_member:
+            claims[commit.group, commit.place].append(commit)
+    before: dict[Share, Served] = {}
+    again: list[tuple[Served, Committed]] = []
     handovers = 0
-    for served in case.served:
-        for group in groups_of.get(served.client_id, ()):
-            before = seen.get((group, served.place))
-            if before is not None and before.connection != served.connection:
-                handovers += 1
-            if before is not None and served.start < before.end:
-                again.append((before, served))
-            if before is None or served.end > before.end:
-                seen[group, served.place] = served
+    for served in case.heard:
+        group = case.readers.group_of(served)
+        if group is None:
+            continue
+        share = (group, served.place)
+        handovers += share in before and before[share].connection != served.connection
+        before[share] = served
+        done = [
+            claim for claim in claims[share] if claim.at_us < served.at_us and claim.offset > served.start
+        ]
+        if done:
+            again.append((served, done[-1]))
     if again:
-        evidence = tuple(
-            f"{where(after.place, after.start)} to {after.client_id} at {case.at(after.at_us)}, and to "
-            f"{before.client_id} at {case.at(before.at_us)}{_lost_commit(case, after)}"
-            for before, after in again[:EXAMPLES]
-        )
+        evidence = tuple(_redelivered(case, *one) for one in again[:EXAMPLES])
         return Verdict("duplicated_by_redelivery", Outcome.VIOLATED, about, evidence, tolerated=True)
     if not handovers:
-        return Verdict(
-            "duplicated_by_redelivery",
-            Outcome.NOT_EXERCISED,
-            about,
-            ("no partition was read by a second consumer",),
-        )
-    return Verdict(
-        "duplicated_by_redelivery", Outcome.PROVED, about, (f"{handovers} partitions changed hands",)
+        return Verdict("duplicated_by_redelivery", Outcome.NOT_EXERCISED, about, (_why_no_handover(case),))
+    evidence = (f"{handovers} times another consumer or connection went on reading a partition",)
+    return Verdict("duplicated_by_redelivery", Outcome.PROVED, about, evidence)
+
+
+def _redelivered(case: Case, served: Served, claim: Committed) -> str:
+    last = min(served.end, claim.offset) - 1
+    records = where(served.place, served.start) + (f"-{last}" if last > served.start else "")
+    how = f"was refused with {claim.error}" if claim.error else "was kept"
+    if claim.lost:
+        how = f"was not answered ({claim.error})" if claim.error else "was kept, and not answered"
+    return (
+        f"{records} served to {served.client_id} at {case.at(served.at_us)}; the commit of {claim.offset} by "
+        f"{claim.client_id} at {case.at(claim.at_us)} {how}"
     )
 
 
-def _groups_by_client(case: Case) -> dict[str, set[str]]:
-    groups: dict[str, set[str]] = defaultdict(set)
-    for joined in case.joined:
-        groups[joined.client_id].add(joined.group)
-    return groups
-
-
-def _lost_commit(case: Case, served: Served) -> str:
-    """The commit that would have prevented it, if there was one that failed."""
-    for commit in case.committed:
-        if commit.place == served.place and commit.at_us < served.at_us and commit.offset > served.start:
-            if commit.error:
-                return f"; a commit of {commit.offset} was refused with {commit.error}"
-            if commit.lost:
-                return f"; a commit of {commit.offset} was not answered"
-    return ""
+def _why_no_handover(case: Case) -> str:
+    unclear = sorted({one.client_id for one in case.heard if len(case.readers.groups(one.client_id)) > 1})
+    if unclear:
+        names = ", ".join(map(repr, unclear[:EXAMPLES]))
+        return f"members of several groups have the client id {names}, so that nobody knows who read for whom"
+    return "no partition was read by a second consumer"
 
 
 def committed_ahead_of_delivery(case: Case) -> Verdict:
-    """A member has committed records that nobody of its group was given: what is there is skipped (at most once)."""
+    """A member has committed past what its group was given: what lies between is skipped (at most once)."""
     about = "a member committed offsets that its group had not been given"
-    groups_of = _groups_by_client(case)
-    reached: dict[tuple[str, Place], int] = {}
-    served = iter([*case.served, None])
-    following = next(served)
+    reached: dict[Share, int] = {}
     ahead: list[tuple[Committed, int]] = []
     commits = 0
-    for commit in commits_of(case):
-        while following is not None and following.at_us <= commit.at_us:
-            for group in groups_of.get(following.client_id, ()):
-                key = (group, following.place)
-                reached[key] = max(reached.get(key, 0), following.end)
-            following = next(served)
-        commits += 1
-        end = reached.get((commit.group, commit.place))
-        # Who has read nothing may commit where it began.
-        if end is not None and commit.offset > end:
-            ahead.append((commit, end))
+    for _, commit, known in sorted(_steps(case), key=lambda step: step[0]):
+        for share, end in known:
+            reached[share] = max(reached.get(share, 0), end)
+        if commit is None:
+            continue
+        share = (commit.group, commit.place)
+        if commit.by_member and not commit.by_test:
+            commits += 1
+            # Who has been given nothing commits where it began.
+            if share in reached and commit.offset > reached[share]:
+                ahead.append((commit, reached[share]))
+        reached[share] = max(reached.get(share, 0), commit.offset)
     if ahead:
         evidence = tuple(
-            f"{commit.client_id} committed {where(commit.place, commit.offset)} at {case.at(commit.at_us)}, served up "
-            f"to {end}"
+            f"{commit.client_id} committed {where(commit.place, commit.offset)} for {commit.group} at "
+            f"{case.at(commit.at_us)}; the group had been given records up to {end - 1}"
             for commit, end in ahead[:EXAMPLES]
         )
-        return Verdict("committed_ahead_of_delivery", Outcome.VIOLATED, about, evidence, tolerated=True)
+        return Verdict("committed_ahead_of_delivery", Outcome.VIOLATED, about, evidence)
     if not commits:
         return Verdict("committed_ahead_of_delivery", Outcome.NOT_EXERCISED, about, ("no member committed",))
-    return Verdict(
-        "committed_ahead_of_delivery", Outcome.PROVED, about, (f"{commits} commits behind delivery",)
-    )
+    evidence = (f"{commits} commits, none beyond what was delivered",)
+    return Verdict("committed_ahead_of_delivery", Outcome.PROVED, about, evidence)
+
+
+def _steps(case: Case) -> Iterator[tuple[int, Committed | None, list[tuple[Share, int]]]]:
+    """What groups came to know of their partitions, and what they committed, with the time of each.
+
+    An offset that was looked up counts as known: consumers commit the place where they begin.
+    """
+    groups = case.readers.groups
+    for served in case.heard:
+        yield served.at_us, None, [((g, served.place), served.end) for g in groups(served.client_id)]
+    for one in case.resolved:
+        yield one.at_us, None, [((g, one.place), one.offset) for g in groups(one.client_id)]
+    for commit in case.committed:
+        if not commit.error:
+            yield commit.at_us, commit, []
 
 
 def never_delivered(case: Case) -> Verdict:
     """A record that was there before a consumer looked for the end, to begin behind it: the `latest` race."""
     about = "a record was stored before a consumer that begins at `latest` had its place"
+    looked = [one for one in case.resolved if one.latest and _begins_there(case, one)]
     missed: list[tuple[Sent, Resolved]] = []
-    readers = _groups_by_client(case)
-    ranges = served_ranges(case.served)
-    looked = [resolved for resolved in case.resolved if resolved.client_id in readers]
     for resolved in looked:
-        for sent, state in zip(case.sent, case.states, strict=True):
-            before = sent.stored and sent.at_us < resolved.at_us and sent.end_offset <= resolved.offset
-            if not before or sent.place != resolved.place or state != STORED:
-                continue
-            if not ranges.get(sent.place, NOTHING).covers(sent.base_offset, sent.end_offset):
-                missed.append((sent, resolved))
+        given = served_ranges(
+            served for group in case.readers.groups(resolved.client_id) for served in case.given(group)
+        ).get(resolved.place, NOTHING)
+        missed += [
+            (sent, resolved)
+            for sent, state in case.with_states()
+            if sent.place == resolved.place and state == STORED and not sent.duplicate
+            if sent.at_us < resolved.at_us and sent.end_offset <= resolved.offset
+            if not given.covers(sent.base_offset, sent.end_offset)
+        ]
     if missed:
         evidence = tuple(
             f"{told(case, sent)}, {(resolved.at_us - sent.at_us) / 1_000:.1f} ms before {resolved.client_id} was told "
@@ -149,36 +158,38 @@ def never_delivered(case: Case) -> Verdict:
         return Verdict("never_delivered", Outcome.VIOLATED, about, evidence, tolerated=True)
     if not looked:
         return Verdict("never_delivered", Outcome.NOT_EXERCISED, about, ("no consumer began at `latest`",))
-    return Verdict("never_delivered", Outcome.PROVED, about, (f"{len(looked)} times the end was asked for",))
+    evidence = (f"{len(looked)} times a consumer began at the end, and nothing had been stored just before",)
+    return Verdict("never_delivered", Outcome.PROVED, about, evidence)
+
+
+def _begins_there(case: Case, resolved: Resolved) -> bool:
+    """Whether a member of a group has read nothing before the end that it was told; else it only wanted to know."""
+    if not case.readers.groups(resolved.client_id):
+        return False
+    return not any(
+        one.start < resolved.offset
+        for one in case.heard
+        if (one.client_id, one.place) == (resolved.client_id, resolved.place)
+    )
 
 
 def gap_in_consumption(case: Case) -> Verdict:
-    """Records that a group has passed by commits and that none of its members was given."""
+    """Records that a group has passed by commits and that none of its members was given, since it began to read."""
     about = "a group has committed past records that it was never given"
-    skipped: list[tuple[str, Sent]] = []
-    groups_of = _groups_by_client(case)
-    ends: dict[tuple[str, Place], int] = {}
-    starts: dict[tuple[str, Place], int] = {}
+    ends: dict[Share, int] = {}
     for commit in commits_of(case):
-        key = (commit.group, commit.place)
-        ends[key] = max(ends.get(key, 0), commit.offset)
-    for served in case.served:
-        for group in groups_of.get(served.client_id, ()):
-            key = (group, served.place)
-            starts[key] = min(starts.get(key, served.start), served.start)
-    by_group = {
-        group: served_ranges(one for one in case.served if group in groups_of.get(one.client_id, ()))
-        for group, _ in ends
-    }
+        share = (commit.group, commit.place)
+        ends[share] = max(ends.get(share, 0), commit.offset)
+    skipped: list[tuple[str, Sent]] = []
     for (group, place), end in ends.items():
-        start, ranges = starts.get((group, place), end), by_group[group].get(place, NOTHING)
+        given = [one for one in case.given(group) if one.place == place]
+        start = min((one.start for one in given), default=end)
+        ranges = served_ranges(given).get(place, NOTHING)
         skipped += [
             (group, sent)
-            for sent, state in zip(case.sent, case.states, strict=True)
-            if sent.place == place
-            and state == STORED
-            and start <= sent.base_offset
-            and sent.end_offset <= end
+            for sent, state in case.with_states()
+            if sent.place == place and state == STORED and not sent.duplicate
+            if start <= sent.base_offset and sent.end_offset <= end
             if not ranges.covers(sent.base_offset, sent.end_offset)
         ]
     if skipped:
@@ -190,29 +201,53 @@ def gap_in_consumption(case: Case) -> Verdict:
 
 
 def aborted_read(case: Case) -> Verdict:
-    """A consumer of committed records was given some that were not decided yet (I4; Jepsen's G1a)."""
-    about = "a reader of committed records was given records of a transaction that was open"
-    committed = [one for one in case.served if one.committed_only]
-    beyond = [one for one in committed if 0 <= one.last_stable < one.end and _whole(case, one)]
-    if beyond:
+    """Records of an aborted transaction, given to a consumer that reads uncommitted ones as well (Jepsen's G1a)."""
+    about = "records of an aborted transaction were given to a consumer"
+    read: list[tuple[Served, Sent]] = []
+    passed = 0
+    for aborted in case.aborted:
+        batches = _batches_of(case, aborted)
+        for one in case.heard:
+            there = [sent for sent in batches if one.start < sent.end_offset and sent.base_offset < one.end]
+            if not there or one.place != aborted.place:
+                continue
+            if one.committed_only:
+                passed += 1
+            else:
+                read.append((one, there[0]))
+    if read:
         evidence = tuple(
-            f"{where(one.place, one.end - 1)} to {one.client_id} at {case.at(one.at_us)}, with the last stable offset "
-            f"at {one.last_stable}"
-            for one in beyond[:EXAMPLES]
+            f"{told(case, sent)}, to {one.client_id} at {case.at(one.at_us)}, which reads with "
+            "isolation.level=read_uncommitted"
+            for one, sent in read[:EXAMPLES]
         )
-        return Verdict("aborted_read", Outcome.VIOLATED, about, evidence)
-    if not committed or not any(sent.transactional for sent in case.sent):
-        why = "no transaction met a reader of committed records"
+        return Verdict("aborted_read", Outcome.VIOLATED, about, evidence, tolerated=True)
+    if not passed:
+        why = (
+            "no transaction was aborted"
+            if not case.aborted
+            else "nobody read where a transaction was aborted"
+        )
         return Verdict("aborted_read", Outcome.NOT_EXERCISED, about, (why,))
-    return Verdict(
-        "aborted_read", Outcome.PROVED, about, (f"{len(committed)} fetches below the last stable offset",)
-    )
+    evidence = (f"{passed} fetches of read_committed consumers passed aborted records",)
+    return Verdict("aborted_read", Outcome.PROVED, about, evidence)
 
 
-def _whole(case: Case, one: Served) -> bool:
-    """Whether the last batch that was sent begins beyond the limit, too: a batch across it is cut by nobody."""
-    return any(
-        sent.place == one.place and sent.base_offset >= one.last_stable and sent.end_offset <= one.end
-        for sent in case.sent
-        if sent.stored
-    )
+def _batches_of(case: Case, aborted: Aborted) -> list[Sent]:
+    return [
+        sent
+        for sent in case.present()
+        if sent.place == aborted.place and sent.producer_id == aborted.producer_id and sent.transactional
+        if aborted.start <= sent.base_offset <= aborted.end
+    ]
+
+
+def not_served(case: Case, served: Iterable[Served]) -> list[Sent]:
+    """Batches that are stored, that consumers can read, and that are not among what was served."""
+    ranges = served_ranges(served)
+    return [
+        sent
+        for sent, state in case.with_states()
+        if state == STORED and not sent.duplicate
+        if not ranges.get(sent.place, NOTHING).covers(sent.base_offset, sent.end_offset)
+    ]

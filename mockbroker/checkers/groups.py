@@ -24,10 +24,10 @@ def partition_owned_twice(case: Case) -> Verdict:
     """One partition in the assignments of two members of one generation (I5)."""
     about = "two members of one generation owned the same partition"
     twice: list[str] = []
-    generations = 0
+    shared = 0
     for group, past in case.generations.items():
         for generation in past:
-            generations += bool(generation.members)
+            shared += len(generation.members) > 1
             owners: dict[Place, list[str]] = defaultdict(list)
             for member, owned in generation.members.items():
                 for topic, indexes in (owned or {}).items():
@@ -40,31 +40,34 @@ def partition_owned_twice(case: Case) -> Verdict:
             ]
     if twice:
         return Verdict("partition_owned_twice", Outcome.VIOLATED, about, tuple(twice[:EXAMPLES]))
-    if not generations:
-        return Verdict("partition_owned_twice", Outcome.NOT_EXERCISED, about, ("no group had members",))
-    return Verdict("partition_owned_twice", Outcome.PROVED, about, (f"{generations} generations",))
+    if not shared:
+        why = "no generation had two members"
+        return Verdict("partition_owned_twice", Outcome.NOT_EXERCISED, about, (why,))
+    evidence = (f"{shared} generations with two members or more",)
+    return Verdict("partition_owned_twice", Outcome.PROVED, about, evidence)
 
 
 def zombie_commit(case: Case) -> Verdict:
-    """A commit of a generation that was over, taken all the same (I6); the refused ones are the proof."""
-    about = "a member of the past has committed"
-    taken: list[tuple[Committed, int]] = []
-    refused = [commit for commit in case.committed if commit.error in STALE]
-    newest: dict[str, int] = {}
-    for commit in case.committed:
-        if commit.error or not commit.by_member:
-            continue
-        known = newest.get(commit.group, -1)
-        if commit.generation < known:
-            taken.append((commit, known))
-        newest[commit.group] = max(known, commit.generation)
+    """A commit for a partition that belonged to somebody else by then; those that were refused are the proof (I6).
+
+    A coordinator looks at member and generation, and not at who owns what: in its own generation a member may
+    commit what was taken from it.
+    """
+    about = "a member has committed for a partition that was another's by then"
+    taken = [
+        (commit, owners)
+        for commit in case.committed
+        if not commit.error and commit.by_member and not commit.by_test
+        if (owners := _owners_then(case, commit)) and commit.member not in owners
+    ]
     if taken:
         evidence = tuple(
-            f"{commit.client_id} committed {where(commit.place, commit.offset)} of {commit.group} in generation "
-            f"{commit.generation} at {case.at(commit.at_us)}, after generation {known} had"
-            for commit, known in taken[:EXAMPLES]
+            f"{commit.client_id} ({commit.member}) committed {where(commit.place, commit.offset)} for {commit.group} "
+            f"at {case.at(commit.at_us)}; in generation {commit.generation} it belonged to {owners[0]}"
+            for commit, owners in taken[:EXAMPLES]
         )
         return Verdict("zombie_commit", Outcome.VIOLATED, about, evidence)
+    refused = [commit for commit in case.committed if commit.error in STALE]
     if not refused:
         return Verdict("zombie_commit", Outcome.NOT_EXERCISED, about, ("no member of the past tried",))
     first = refused[0]
@@ -72,6 +75,14 @@ def zombie_commit(case: Case) -> Verdict:
         f"{len(refused)} refused, the first of {first.client_id} at {case.at(first.at_us)} ({first.error})",
     )
     return Verdict("zombie_commit", Outcome.PROVED, about, evidence)
+
+
+def _owners_then(case: Case, commit: Committed) -> list[str]:
+    """Who owned a partition in the generation in which somebody committed for it."""
+    past = [one for one in case.generations.get(commit.group, ()) if one.at_us <= commit.at_us]
+    if not past or past[-1].generation != commit.generation:
+        return []
+    return past[-1].owners(*commit.place)
 
 
 def committed_backwards(case: Case) -> Verdict:

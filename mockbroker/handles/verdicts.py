@@ -12,12 +12,12 @@ from mockbroker.checkers import consuming, producing
 from mockbroker.checkers.case import Case, gather
 from mockbroker.checkers.every import verdicts
 from mockbroker.checkers.invariants import breaches
-from mockbroker.checkers.ranges import NOTHING, served_ranges
 from mockbroker.checkers.verdict import Outcome, Verdict
 from mockbroker.handles.group_snapshot import coordinator_shard
-from mockbroker.ledger.fates import STORED
+from mockbroker.waiting import Condition
 
 if TYPE_CHECKING:
+    from mockbroker.core.world import World
     from mockbroker.handles.door import Door
     from mockbroker.ledger.book import Ledger
 
@@ -79,14 +79,18 @@ class Verdicts:
         """Everything that verdicts rest on, as it is now."""
         return self._at.do(lambda: gather(self._at.world, self._ledger))
 
+    def _judged(self) -> tuple[Case, list[str]]:
+        case = gather(self._at.world, self._ledger)
+        return case, breaches(self._at.world, case)
+
     def check(self, *, raises: bool = True) -> Report:
         """See `Cluster.check`."""
-        if broken := self._at.do(lambda: breaches(self._at.world)):
+        case, broken = self._at.do(self._judged)
+        if broken:
             raise MockbrokerBroken(
                 "mockbroker has a bug, and your test has not; please report it with the history:\n"
                 + "\n".join(broken[:EXAMPLES])
             )
-        case = self.case()
         report = Report(verdicts(case), case.dropped)
         if raises and report.alarming:
             raise CheckFailed("\n".join(map(str, report.alarming)))
@@ -94,27 +98,30 @@ class Verdicts:
 
     def no_loss(self, topic: str) -> None:
         """Every acknowledged record of a topic is there."""
-        self._refuse(producing.acked_lost(_about(self.case(), topic)))
+        self._refuse(producing.acked_lost(self.case().about(topic)))
 
     def no_duplicates(self, topic: str) -> None:
         """No record of a topic was stored twice by a retry."""
-        self._refuse(producing.duplicated_by_retry(_about(self.case(), topic)))
+        self._refuse(producing.duplicated_by_retry(self.case().about(topic)))
 
     def at_most_once(self, topic: str, group: str) -> None:
         """No record of a topic was served to a group twice."""
-        self._refuse(consuming.duplicated_by_redelivery(_of_group(_about(self.case(), topic), group)))
+        self._refuse(consuming.duplicated_by_redelivery(self.case().about(topic).of_group(group)))
 
     def at_least_once(self, topic: str, group: str) -> None:
         """Nothing is lost, and every committed record was served to a group before the group passed it."""
-        case = _of_group(_about(self.case(), topic), group)
+        case = self.case().about(topic).of_group(group)
         for checker in (
             producing.acked_lost,
             consuming.committed_ahead_of_delivery,
             consuming.gap_in_consumption,
         ):
             self._refuse(checker(case))
-        if missing := _not_served(case):
-            raise CheckFailed(f"at_least_once({topic!r}, {group!r}): never served to {group}: " + missing)
+        if missing := consuming.not_served(case, case.heard):
+            examples = "; ".join(producing.told(case, sent) for sent in missing[:EXAMPLES])
+            raise CheckFailed(
+                f"at_least_once({topic!r}, {group!r}): {len(missing)} batches never served to {group}: {examples}"
+            )
 
     def exactly_once(self, topic: str, group: str) -> None:
         """Each record was stored once, and served to a group once."""
@@ -122,20 +129,27 @@ class Verdicts:
         self.at_least_once(topic, group)
         self.at_most_once(topic, group)
 
-    def committed(self, group: str, topic: str, total: int) -> None:
-        """A group has committed so many records of a topic, all partitions together."""
-        found = self._at.do(lambda: self._committed(group, topic))
+    def committed(self, group: str, topic: str, total: int) -> Condition[dict[int, int]]:
+        """A group has committed so many records of a topic, or more, all partitions together."""
+        world = self._at.world
+
+        def look() -> dict[int, int] | None:
+            found = _committed(world, group, topic)
+            return found if sum(found.values()) >= total else None
+
+        def now() -> str:
+            return f"{_committed(world, group, topic) or 'nothing'} by partition"
+
+        return Condition(f"group {group} to commit {total} records of {topic}", look, now)
+
+    @staticmethod
+    def exactly(group: str, topic: str, total: int, found: dict[int, int]) -> None:
+        """It has committed so many, and not more."""
         if sum(found.values()) != total:
             raise CheckFailed(
                 f"group {group} has committed {sum(found.values())} records of {topic}, expected {total}: "
-                f"{found or 'nothing'} by partition"
+                f"{found} by partition"
             )
-
-    def _committed(self, group: str, topic: str) -> dict[int, int]:
-        shard = coordinator_shard(self._at.world, group)
-        view = None if shard is None or shard.loading else shard.view(group)
-        committed = {} if view is None else view.committed
-        return {index: kept.offset for (name, index), kept in sorted(committed.items()) if name == topic}
 
     @staticmethod
     def _refuse(verdict: Verdict) -> None:
@@ -143,49 +157,8 @@ class Verdicts:
             raise CheckFailed(str(verdict))
 
 
-def _about(case: Case, topic: str) -> Case:
-    """The part of a case that is about one topic."""
-    pairs = [
-        (sent, state) for sent, state in zip(case.sent, case.states, strict=True) if sent.place[0] == topic
-    ]
-    return Case(
-        sent=[sent for sent, _ in pairs],
-        states=[state for _, state in pairs],
-        served=[one for one in case.served if one.place[0] == topic],
-        committed=[one for one in case.committed if one.place[0] == topic],
-        resolved=[one for one in case.resolved if one.place[0] == topic],
-        joined=case.joined,
-        generations=case.generations,
-        aborted=[one for one in case.aborted if one.place[0] == topic],
-        started_us=case.started_us,
-        dropped=case.dropped,
-    )
-
-
-def _of_group(case: Case, group: str) -> Case:
-    """The part of a case that is about one group's members."""
-    clients = consuming.clients_of(case, group)
-    return Case(
-        sent=case.sent,
-        states=case.states,
-        served=[one for one in case.served if one.client_id in clients],
-        committed=[one for one in case.committed if one.group == group],
-        resolved=[one for one in case.resolved if one.client_id in clients],
-        joined=[one for one in case.joined if one.group == group],
-        generations={group: case.generations.get(group, ())},
-        aborted=case.aborted,
-        started_us=case.started_us,
-        dropped=case.dropped,
-    )
-
-
-def _not_served(case: Case) -> str:
-    """The first records that are stored, can be read, and were never served."""
-    ranges = served_ranges(case.served)
-    missing = [
-        sent
-        for sent, state in zip(case.sent, case.states, strict=True)
-        if state == STORED and not sent.duplicate
-        if not ranges.get(sent.place, NOTHING).covers(sent.base_offset, sent.end_offset)
-    ]
-    return "; ".join(producing.told(case, sent) for sent in missing[:EXAMPLES])
+def _committed(world: World, group: str, topic: str) -> dict[int, int]:
+    shard = coordinator_shard(world, group)
+    view = None if shard is None or shard.loading else shard.view(group)
+    committed = {} if view is None else view.committed
+    return {index: kept.offset for (name, index), kept in sorted(committed.items()) if name == topic}

@@ -74,7 +74,7 @@ class Ledger:
         # What stored batches went through, by topic id and partition.
         self._logs: dict[tuple[bytes, int], PartitionNotes] = defaultdict(PartitionNotes)
         # Requests without an answer, and those of which it is not known yet whether their answer has left.
-        self._open: dict[tuple[Peer, int], Pending] = {}
+        self._open: dict[Call[Any], Pending] = {}
         self._unsent: dict[Peer, Pending] = {}
         # Offsets that will be committed with a transaction, by group and producer id.
         self._in_transaction: dict[tuple[str, int], list[Committed]] = {}
@@ -91,10 +91,10 @@ class Ledger:
             self._pending(broker, call)
 
     def _pending(self, broker: int, call: Call[Any]) -> Pending:
-        key = (call.peer, call.correlation_id)
-        pending = self._open.get(key)
+        call = call.whole
+        pending = self._open.get(call)
         if pending is None:
-            pending = self._open[key] = Pending(self._now_us, broker, call)
+            pending = self._open[call] = Pending(self._now_us, broker, call)
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -104,7 +104,7 @@ class Ledger:
         heed = self._heeded.get(call.api)
         if heed is None:
             return
-        pending = self._open.pop((call.peer, call.correlation_id), None)
+        pending = self._open.pop(call, None)
         if pending is None:
             pending = Pending(self._now_us, broker, call)
         message, lost = requests.outcome(response)
@@ -123,8 +123,8 @@ class Ledger:
         peer.gone = True
         if (unsent := self._unsent.pop(peer, None)) is not None:
             unsent.unheard("the connection ended before the answer had left")
-        for (asker, _), pending in self._open.items():
-            if asker is peer:
+        for call, pending in self._open.items():
+            if call.peer is peer:
                 pending.unheard("the connection ended before the answer was there")
 
     def _name(self, topic_id: bytes) -> str:
@@ -219,8 +219,11 @@ class Ledger:
         if call is not None and call.peer.gone:
             sent.unheard("the connection had ended before")
         self._note(sent)
-        if not sent.duplicate:
-            self._logs[replica.topic_id, replica.index].add(sent)
+        log = self._logs[replica.topic_id, replica.index]
+        if sent.duplicate:
+            sent.original = log.known(sent)
+        else:
+            log.add(sent)
 
     # -- logs -------------------------------------------------------------------------------------
 
@@ -266,7 +269,8 @@ class Ledger:
 
     def elections(self, topic_id: bytes, index: int) -> list[Election]:
         """The leaders that a partition has had, the first one included."""
-        return list(self._logs[topic_id, index].elections.values())
+        log = self._logs.get((topic_id, index))
+        return [] if log is None else list(log.elections.values())
 
     # -- consuming --------------------------------------------------------------------------------
 
@@ -278,7 +282,8 @@ class Ledger:
             broker = replica.broker.id
             served = Served(
                 self._now_us, call.client_id, call.peer.ordinal, broker, (replica.topic, replica.index), start, end,
-                isolation == READ_COMMITTED, replica.last_stable_offset, replica.high_watermark, topic_id=replica.topic_id,
+                isolation == READ_COMMITTED, replica.last_stable_offset, replica.high_watermark,
+                topic_id=replica.topic_id,
             )  # fmt: skip
             pending = self._pending(broker, call)
             pending.served = (*pending.served, served)
@@ -301,8 +306,9 @@ class Ledger:
     def _offsets_listed(self, pending: Pending, message: Any, lost: str) -> None:
         if message is None or lost:
             return
-        for topic, index, offset in requests.ends_told(pending.call, message):
-            resolved = Resolved(self._now_us, pending.call.client_id, (topic, index), offset)
+        for topic, index, timestamp, offset in requests.listed(pending.call, message):
+            latest = timestamp == requests.LATEST
+            resolved = Resolved(self._now_us, pending.call.client_id, (topic, index), offset, latest=latest)
             self.resolved.append(resolved)
 
     # -- groups -----------------------------------------------------------------------------------
@@ -326,7 +332,7 @@ class Ledger:
             if verdict is ErrorCode.NONE
         ]
         self.committed += kept
-        if call is not None and (pending := self._open.get((call.peer, call.correlation_id))) is not None:
+        if call is not None and (pending := self._open.get(call.whole)) is not None:
             pending.committed = (*pending.committed, *kept)
 
     def _commit(self, who: Committer, offset: OffsetToCommit, call: Call[Any] | None) -> Committed:

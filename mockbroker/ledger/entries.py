@@ -68,8 +68,9 @@ class Sent:
     leader: int = -1
     leader_epoch: int = -1
     appended_us: int = 0
-    # It had been there already: the producer's sequence said so.
+    # It had been there already: the producer's sequence said so; and where it had, if that is still known.
     duplicate: bool = False
+    original: Sent | None = field(default=None, repr=False)
     # A broker and a time, and so on: who copied it, and who has cut it off again.
     copies: tuple[int, ...] = ()
     cuts: tuple[int, ...] = ()
@@ -94,6 +95,11 @@ class Sent:
     def acked(self) -> bool:
         """Whether the producer was told that it is stored."""
         return self.ack is Ack.ACKED
+
+    @property
+    def lost_by(self) -> Election | None:
+        """The election that took it out of the log, if one has."""
+        return (self.original or self).loss
 
     def holds(self, offset: int) -> bool:
         """Whether a record of it has this offset."""
@@ -159,12 +165,13 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A client was told where a partition ends, because it wants to begin there."""
+    """A client was told an offset that it had looked up; with `latest`, where the partition ends."""
 
     at_us: int
     client_id: str
     place: Place
     offset: int
+    latest: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mockbroker.ledger.contents import is_replaced, records_in
 from mockbroker.ledger.entries import Ack
+from mockbroker.ledger.logs import holds
 from mockbroker.ledger.readers import Readers
-from mockbroker.protocol.errors import KafkaError
-from mockbroker.records.batch import Batch, iter_records
-from mockbroker.records.compression import CorruptCompression
 
 if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
     from mockbroker.ledger.entries import Committed, Sent, Served
-    from mockbroker.protocol.types import BytesLike
 
 ACKS_ALL = -1
 
@@ -144,12 +142,15 @@ class Teller:
         return found
 
     def lost(self, topic: str | None = None) -> list[Fate]:
-        """Records that were acknowledged and that no leader has any more."""
-        found = []
-        for sent in self._ledger.attempts():
-            if sent.acked and sent.stored and topic in (None, sent.place[0]) and self.state(sent) == LOST:
-                found += [self._fate(sent, sent.base_offset + at, k, v) for at, k, v in self._records(sent)]
-        return found
+        """Records that were acknowledged and that no leader has any more, nor the same record sent again."""
+        sent = [one for one in self._ledger.attempts() if one.stored and topic in (None, one.place[0])]
+        present = [one for one in sent if self.state(one) in (STORED, UNSEEN)]
+        return [
+            self._fate(one, one.base_offset + at, key, value)
+            for one in sent
+            if one.acked and self.state(one) == LOST and not is_replaced(one, present)
+            for at, key, value in self._records(one)
+        ]
 
     def unacked(self, topic: str | None = None) -> list[Fate]:
         """Records that are stored although their producer was not told so."""
@@ -204,7 +205,9 @@ class Teller:
         replicas = self._replicas(sent)
         holding = [replica for replica in replicas if _has(replica, sent)]
         if leader < 0:
-            return STORED if holding else LOST
+            # Out of reach and not gone, as long as one copy has it that may come back.
+            deleted = any(sent.end_offset <= replica.log.start for replica in replicas)
+            return STORED if holding else DELETED if deleted else LOST
         leading = [replica for replica in holding if replica.broker.id == leader]
         if leading:
             return STORED if leading[0].high_watermark >= sent.end_offset else UNSEEN
@@ -218,8 +221,9 @@ class Teller:
 
     def _records(self, sent: Sent) -> Iterator[tuple[int, bytes | None, bytes | None]]:
         """Each record's place in its batch, its key and its value; nothing where the bytes are forgotten."""
-        if sent.data is not None:
-            yield from records_in(sent.data)
+        for at, record in enumerate(records_in(sent)):
+            key = None if record.key is None else bytes(record.key)
+            yield at, key, None if record.value is None else bytes(record.value)
 
     def _fate(self, sent: Sent, offset: int, key: bytes | None, value: bytes | None) -> Fate:
         served = list(_covering(self._ledger.served, sent, offset))
@@ -268,30 +272,8 @@ class Teller:
 
 
 def _has(replica: Replica, sent: Sent) -> bool:
-    """Whether this copy has the batch, and not another one at the same offset."""
-    log = replica.log
-    if not log.start <= sent.base_offset < log.end:
-        return False
-    batches = log.read(sent.base_offset, sent.base_offset + 1, 1, at_least_one=True)
-    return bool(batches) and (batches[0].base_offset, batches[0].leader_epoch) == (
-        sent.base_offset,
-        sent.leader_epoch,
-    )
-
-
-def records_in(data: BytesLike) -> Iterator[tuple[int, bytes | None, bytes | None]]:
-    """Place in the batch, key and value of each record; nothing for what is no batch, or a broken one.
-
-    A test may write anything into a log, and clients may send it.
-    """
-    try:
-        found = list(iter_records(Batch.parse(data)))
-    except (KafkaError, CorruptCompression):
-        return
-    base_offset = Batch.parse(data).base_offset
-    for record in found:
-        key = None if record.key is None else bytes(record.key)
-        yield record.offset - base_offset, key, None if record.value is None else bytes(record.value)
+    """Whether this copy has the batch or what deletion has left of it, and not another one at the same offset."""
+    return sent.end_offset > replica.log.start and holds(replica.log, sent)
 
 
 def _covering(entries: Iterable[Served], sent: Sent, offset: int) -> Iterator[Served]:
@@ -323,8 +305,8 @@ def _of_the_batch(sent: Sent) -> Iterator[tuple[int, str]]:
         yield sent.committed_us, "committed: every in-sync replica has it"
     if sent.answered_us and sent.connection:
         yield sent.answered_us, sent.ack.value + (f" ({sent.why})" if sent.why else "")
-    if sent.loss is not None:
-        yield sent.loss.at_us, f"{sent.loss}, and does not have it"
+    if (loss := sent.lost_by) is not None:
+        yield loss.at_us, f"{loss}, and does not have it"
     for broker, at_us in _pairs(sent.cuts):
         yield at_us, f"cut off by broker {broker}, whose leader does not have it"
 

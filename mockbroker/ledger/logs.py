@@ -42,6 +42,10 @@ class PartitionNotes:
             # By a leader that has not heard of its successor: nobody will ever follow it in this.
             sent.loss = self.elections.get(self._epoch)
 
+    def known(self, sent: Sent) -> Sent | None:
+        """The batch that a duplicate is one of."""
+        return self._by_place.get((sent.leader_epoch, sent.base_offset))
+
     def forget(self, oldest: Sent) -> None:
         """There is no room for the oldest any more."""
         if self._stored and self._stored[0] is oldest:
@@ -83,7 +87,9 @@ class PartitionNotes:
         has and the one before had as well.
         """
         epoch = replica.leader_epoch
-        self._epoch = max(self._epoch, epoch)
+        if epoch < self._epoch:
+            return  # it learned late of a term that is over
+        self._epoch = epoch
         election = self.elections.get(epoch) or Election(now_us, replica.broker.id, epoch, unclean=False)
         for sent in reversed(self._stored):
             if not holds(replica.log, sent):

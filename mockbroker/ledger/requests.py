@@ -1,7 +1,7 @@
 """What belongs to a request until its answer has left: then it is known what its sender was told.
 
-A request is known by its connection and correlation id, because a fault may have the handler answer another call
-in its place.  Knows the bodies of the few APIs that move records and offsets.
+A fault may have the handler answer a part of a request; the entries belong to the whole.  Knows the bodies of the
+few APIs that move records and offsets.
 """
 
 from __future__ import annotations
@@ -97,16 +97,20 @@ def commit_codes(call: Call[Any], response: Any, name_of: NameOf) -> Codes:
     return codes
 
 
-def ends_told(call: Call[Any], response: Any) -> Iterator[tuple[str, int, int]]:
-    """The ends that ListOffsets told: topic, partition, offset."""
+def listed(call: Call[Any], response: Any) -> Iterator[tuple[str, int, int, int]]:
+    """What ListOffsets told: topic, partition, the timestamp that was asked for, and the offset."""
     asked = {
-        (topic.name, part.partition_index)
+        (topic.name, part.partition_index): part.timestamp
         for topic in call.body.topics
         for part in topic.partitions
-        if part.timestamp == LATEST
     }
     for topic in response.topics:
         for part in topic.partitions:
-            if (topic.name, part.partition_index) in asked and part.error_code == ErrorCode.NONE:
+            if part.error_code == ErrorCode.NONE:
                 offset = part.offset if call.version else next(iter(part.old_style_offsets), -1)
-                yield topic.name, part.partition_index, offset
+                yield (
+                    topic.name,
+                    part.partition_index,
+                    asked.get((topic.name, part.partition_index), 0),
+                    offset,
+                )

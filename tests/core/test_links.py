@@ -24,13 +24,15 @@ class Reader:
 
     def __init__(self) -> None:
         self.words: list[str] = []
+        self.missed: list[str] = []
+
+    def lost(self, message: Message) -> None:
+        assert isinstance(message, Letter)
+        self.missed.append(message.word)
 
     def receive(self, message: Message) -> None:
         assert isinstance(message, Letter)
         self.words.append(message.word)
-
-    def lost(self, message: Message) -> None:
-        """Nobody here misses anything."""
 
 
 class Post:
@@ -145,7 +147,7 @@ def test_two_that_never_stop_talking_are_a_bug_and_not_a_hang(
 ) -> None:
     monkeypatch.setattr(links_module, "MESSAGES_PER_STEP_MAX", 50)
 
-    class Echo:
+    class Echo(Reader):
         def receive(self, message: Message) -> None:
             post.links.send(message)
 
@@ -155,3 +157,20 @@ def test_two_that_never_stop_talking_are_a_bug_and_not_a_hang(
     post.links.attach(2, Echo())
     with pytest.raises(AssertionError, match="no quiet after 50 messages; the next is Letter 1 -> 2"):
         post.send("a")
+
+
+def test_both_ends_hear_of_a_message_that_was_lost(post: Post) -> None:
+    post.links.between = lambda _: False
+    post.send("a")
+    post.links.lose(Letter(1, 2, "a"))
+    post.links.lose(Letter(1, 1, "to itself"))
+    assert [post.readers[end].missed for end in (1, 2, CONTROLLER)] == [["a", "to itself"], ["a"], []]
+    assert post.read == []
+
+
+def test_a_road_remembers_how_often_it_was_cut(post: Post) -> None:
+    assert post.links.breaks(1, 2) == 0
+    for _ in range(2):
+        post.links.cut(1, 2)
+        post.links.mend(1, 2)
+    assert (post.links.breaks(1, 2), post.links.breaks(2, 1), post.links.breaks(1, CONTROLLER)) == (2, 2, 0)

@@ -66,3 +66,24 @@ def test_then_waits_for_all_that_has_to_come(*, follows_later: bool) -> None:
         assert not reply.done
         second.resolve("7")
     assert reply.result == "7"
+
+
+@pytest.mark.parametrize("follows_later", [False, True])
+def test_who_abandons_an_answer_abandons_what_it_is_made_of(*, follows_later: bool) -> None:
+    first: Ticket[int] = Ticket("the first")
+    second: Ticket[str] = Ticket("the second")
+
+    def follow(_: int) -> Reply[str]:
+        return second
+
+    reply = then(first, follow)
+    assert isinstance(reply, Ticket)
+    if follows_later:
+        reply.abandon()
+        assert first.abandoned
+        first.resolve(7)
+    else:
+        first.resolve(7)
+        assert reply.why == "the second"
+        reply.abandon()
+    assert second.abandoned

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from mockbroker.core.image import NO_LEADER, Image, PartitionImage
 from mockbroker.core.links import Message
-from mockbroker.core.messages import MetadataUpdate
+from mockbroker.core.messages import LoadCoordinator, MetadataUpdate
 from mockbroker.core.replica import Replica
 from mockbroker.core.world import World
 from mockbroker.records.batch import Batch
@@ -45,6 +45,8 @@ class Witness:
         self._world = world
         self._image: Image = world.controller.image
         self.known = {place: Known() for place in places}
+        # How many of the next messages are lost, as on a connection that breaks.
+        self.losing = 0
         # Set while a test allows elections that may lose records.
         self.unclean_allowed = False
         world.links.between = self._overhear
@@ -52,14 +54,18 @@ class Witness:
     # -- what the controller decides ----------------------------------------------------------------
 
     def _overhear(self, message: Message) -> bool:
-        """Look at each image once, in the order in which they were made."""
+        """Look at each image once, in the order in which they were made; and lose a message where that is wanted."""
         if isinstance(message, MetadataUpdate) and message.image.version > self._image.version:
             before, self._image = self._image, message.image
             for place, known in self.known.items():
                 old, new = before.partition(*place), message.image.partition(*place)
                 if old is not None and new is not None and old is not new:
                     self._judge_change(known, old, new)
-        return True
+        if not self.losing or isinstance(message, LoadCoordinator):
+            return True
+        self.losing -= 1
+        self._world.links.lose(message)
+        return False
 
     def _judge_change(self, known: Known, old: PartitionImage, new: PartitionImage) -> None:
         assert new.partition_epoch > old.partition_epoch, (

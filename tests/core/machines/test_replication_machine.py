@@ -184,6 +184,11 @@ class Replication(RuleBasedStateMachine):
         if end != self.broker(one):
             self.world.links.slow(self.broker(one), end, delay_ms)
 
+    @rule(count=st.integers(1, 5))
+    def lose_messages(self, count: int) -> None:
+        """Let the next words between brokers get lost, whoever says them."""
+        self.witness.losing = count
+
     @rule(place=places, wish=brokers, lag=st.none() | st.sampled_from([0, 0, 2]))
     def copy(self, place: Place, wish: int, lag: int | None) -> None:
         """Let one copy stand still, keep up, or stay behind by so many records."""
@@ -250,6 +255,7 @@ class Replication(RuleBasedStateMachine):
 
     def repair(self) -> None:
         """Undo all that was done to the cluster, and let it come to rest."""
+        self.witness.losing = 0
         ids = list(self.world.nodes)
         for one in ids:
             for other in {CONTROLLER, *ids} - {one}:
