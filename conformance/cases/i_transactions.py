@@ -254,7 +254,11 @@ def _(it: Stage) -> None:
     _fetch(it, topic)
 
 
-@case("173", "With the second protocol a batch joins its transaction, and each end brings an epoch", since=(4, 0))
+@case(
+    "173",
+    "With the second protocol a batch joins its transaction, and each end brings an epoch",
+    since=(4, 0),
+)
 def _(it: Stage) -> None:
     topic, other = it.topic(), it.topic("other")
     payer = Payer(it).began()

@@ -94,6 +94,21 @@ def test_the_coordinator_dies_when_everybody_has_joined_and_nobody_is_synced(
     assert received == [b"%d" % partition for partition in range(PARTITIONS)]
 
 
+def test_the_coordinator_dies_at_the_same_step_of_a_ghosts_rebalance(
+    mockbroker: Cluster, library: Library
+) -> None:
+    mockbroker.topic("orders").create(partitions=PARTITIONS)
+    group = mockbroker.group("billing")
+    with workers(library, member(mockbroker, "a"), member(mockbroker, "b")):
+        group.wait_stable(members=2)
+        with mockbroker.faults.on("SyncGroup", group="billing").hold() as gate:
+            group.join_ghost(topics=["orders"])
+            gate.wait_arrived(timeout=PATIENCE)
+            mockbroker.coordinator_of("billing").crash()
+        group.wait_stable(members=3, timeout=PATIENCE)
+        mockbroker.assert_no_loss("orders")
+
+
 def test_who_joins_first_is_for_the_test_to_choose(mockbroker: Cluster, library: Library) -> None:
     mockbroker.topic("orders").create(partitions=PARTITIONS)
     group = mockbroker.group("billing")
