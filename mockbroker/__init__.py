@@ -10,7 +10,7 @@ The package is a house of seven floors.  A module imports from its own floor or 
     6  cluster, options, waiting, pytest_plugin, cli    the doors that users come through
     5  server/                                          sockets and tasks; trio lives on 5 and 6 only
     4  conversation                                     one connection's state; a call's way to its answer
-       timeline/                                        what happened, told to people
+       timeline/ | ledger/ | checkers/                  what happened, told | each record's fate | verdicts
     3  handlers/ | faults/                              what an API does | what a test does to it
     2  core/                                            brokers, replicas, groups, time: no I/O, no luck
     1  records/                                         batches, compression, checksums

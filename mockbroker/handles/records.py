@@ -5,7 +5,6 @@ Reads a replica's batches and keeps nothing; decompresses what it must.  Does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,7 +70,7 @@ def records_of(replica: Replica, isolation: str) -> list[Record]:
             continue
         if isolation == "committed" and _aborted(replica, batch):
             continue
-        found += _read(replica, batch)
+        found += [one for one in records_in(batch, replica.index) if one.offset >= replica.log.start]
     return found
 
 
@@ -83,7 +82,8 @@ def _aborted(replica: Replica, batch: Batch) -> bool:
     )
 
 
-def _read(replica: Replica, batch: Batch) -> Sequence[Record]:
+def records_in(batch: Batch, partition: int) -> list[Record]:
+    """The records of one batch of a partition."""
     kind = "data"
     if batch.is_control:
         marker = read_marker(batch)
@@ -95,10 +95,9 @@ def _read(replica: Replica, batch: Batch) -> Sequence[Record]:
             headers=tuple((name, None if value is None else bytes(value)) for name, value in record.headers),
             timestamp=record.timestamp,
             offset=record.offset,
-            partition=replica.index,
+            partition=partition,
             kind=kind,
             producer_id=batch.producer_id,
         )
         for record in iter_records(batch)
-        if record.offset >= replica.log.start
     ]

@@ -220,10 +220,11 @@ class Ledger:
             sent.unheard("the connection had ended before")
         self._note(sent)
         log = self._logs[replica.topic_id, replica.index]
-        if sent.duplicate:
-            sent.original = log.known(sent)
-        else:
+        if not sent.duplicate:
             log.add(sent)
+        elif (first := log.first_of(sent)) is not None:
+            # What this leader has deleted it knows no epoch of.
+            sent.original, sent.leader_epoch = first, first.leader_epoch
 
     # -- logs -------------------------------------------------------------------------------------
 

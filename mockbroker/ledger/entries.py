@@ -97,6 +97,11 @@ class Sent:
         return self.ack is Ack.ACKED
 
     @property
+    def producer(self) -> tuple[int, int, int]:
+        """Producer id, epoch and first sequence, which a batch that comes again has again."""
+        return self.producer_id, self.producer_epoch, self.base_sequence
+
+    @property
     def lost_by(self) -> Election | None:
         """The election that took it out of the log, if one has."""
         return (self.original or self).loss

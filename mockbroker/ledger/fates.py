@@ -61,7 +61,8 @@ class Fate:
     """What became of one record.
 
     `state` is "stored", "not replicated" (no consumer may see it yet), "lost" (no leader has it any more),
-    "deleted" (by retention or on purpose), or "never stored".  `ack` says what the producer was told.  Times are
+    "deleted" (by retention or on purpose), or "never stored".  `ack` says what the producer was told, and `why`;
+    `duplicate` that the record was there already when it came, and was known by its producer's sequence.  Times are
     seconds since the cluster's start.
     """
 
@@ -75,6 +76,7 @@ class Fate:
     state: str
     ack: str
     why: str
+    duplicate: bool
     leader: int
     leader_epoch: int
     replicas: tuple[int, ...]
@@ -240,7 +242,8 @@ class Teller:
             producer=sent.client_id or "a client without a name",
             sent_at=self._seconds(sent.at_us),
             state=self.state(sent),
-            ack="known already, " + sent.ack.value if sent.duplicate and sent.acked else sent.ack.value,
+            ack=sent.ack.value,
+            duplicate=sent.duplicate,
             why=sent.why,
             leader=sent.leader,
             leader_epoch=sent.leader_epoch,

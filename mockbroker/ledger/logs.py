@@ -42,9 +42,12 @@ class PartitionNotes:
             # By a leader that has not heard of its successor: nobody will ever follow it in this.
             sent.loss = self.elections.get(self._epoch)
 
-    def known(self, sent: Sent) -> Sent | None:
-        """The batch that a duplicate is one of."""
-        return self._by_place.get((sent.leader_epoch, sent.base_offset))
+    def first_of(self, again: Sent) -> Sent | None:
+        """The batch that a duplicate is one of: the newest with its sequence, if it is still known."""
+        for sent in reversed(self._stored):
+            if (sent.producer, sent.base_offset) == (again.producer, again.base_offset):
+                return sent
+        return None
 
     def forget(self, oldest: Sent) -> None:
         """There is no room for the oldest any more."""

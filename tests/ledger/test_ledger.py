@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mockbroker import CheckFailed, Cluster, UsageError, WaitTimeout
+from mockbroker import CheckFailed, Cluster, UsageError, WaitTimeout, open_cluster
 from mockbroker.checkers.verdict import Outcome
 from mockbroker.ledger.book import Ledger
+from tests.test_open_cluster import in_trio
 
 
 @pytest.fixture
@@ -152,3 +153,82 @@ def test_it_remembers_so_many_batches_and_so_many_bytes() -> None:
             cluster.topic("orders").append("k", b"%d" % number)
         assert (len(small.sent), small.dropped) == (3, 2)
         assert [sent.data is None for sent in small.sent] == [True, False, False]
+
+
+def test_what_was_served_and_to_whom(cluster: Cluster) -> None:
+    for value in (b"a", b"b"):
+        cluster.topic("orders").append(None, value)
+    ghost = cluster.group("billing").join_ghost(topics=["orders"])
+    ghost.poll()
+    (reading,) = cluster.ledger.served("orders", partition=0, group="billing")
+    assert (reading.start, reading.end, reading.client_id, reading.heard) == (0, 2, ghost.client_id, True)
+    assert (reading.group, reading.member, reading.generation) == ("billing", ghost.id, 1)
+    assert str(reading).endswith(
+        f"orders-0@0-1 served to {ghost.client_id} ({ghost.id} of billing, generation 1)"
+    )
+    assert cluster.ledger.served("orders", group="audit") == []
+    assert cluster.ledger.served("orders", partition=1) == cluster.ledger.served("invoices") == []
+
+
+def test_the_story_of_a_lost_record_has_the_election_in_it(cluster: Cluster) -> None:
+    orders = cluster.topic("orders")
+    orders.partition(0).freeze_followers()
+    cluster.ghost_producer(client_id="shop").send("orders", b"paid", acks=1)
+    cluster.leader_of("orders").crash()
+    (fate,) = cluster.ledger.fate("orders", value="paid")
+    assert fate.lost
+    assert [what for _, what in fate.story][1:] == [
+        "appended by broker 1 in epoch 0",
+        "acknowledged",
+        "broker 2 was chosen cleanly to lead in epoch 1, and does not have it",
+    ]
+    assert str(fate).splitlines()[0] == "orders-0@0: lost"
+    assert [round(seconds, 9) for seconds, _ in fate.story] == sorted(round(s, 9) for s, _ in fate.story)
+
+
+def test_a_record_that_was_lost_and_sent_again_is_not_lost(cluster: Cluster) -> None:
+    orders = cluster.topic("orders")
+    orders.partition(0).freeze_followers()
+    producer = cluster.ghost_producer()
+    producer.send("orders", b"paid", acks=1)
+    cluster.leader_of("orders").crash()
+    assert len(cluster.ledger.lost()) == 1
+    producer.resend()
+    assert cluster.ledger.lost() == []
+    cluster.check()
+
+
+def test_a_deleted_topic_has_its_story_still(cluster: Cluster) -> None:
+    cluster.topic("orders").append("o-1", b"paid")
+    cluster.topic("orders").delete()
+    (fate,) = cluster.ledger.fate("orders", key="o-1")
+    assert (fate.state, fate.replicas) == ("deleted", ())
+    cluster.assert_no_loss("orders")
+
+
+def test_records_that_cannot_be_read_have_no_fate_and_harm_nobody(cluster: Cluster) -> None:
+    cluster.topic("orders").append_raw(bytes(80))
+    assert cluster.ledger.fate("orders", value=b"") == []
+    cluster.check()
+
+
+def test_a_cluster_without_history_has_a_ledger() -> None:
+    with Cluster(brokers=1, topics={"orders": 1}, history=False) as cluster:
+        cluster.topic("orders").append("o-1", b"paid")
+        assert [fate.state for fate in cluster.ledger.fate("orders")] == ["stored"]
+
+
+def test_a_report_says_what_it_has_forgotten(cluster: Cluster) -> None:
+    cluster.notes.dropped = 3
+    assert "the ledger has forgotten its oldest 3 batches" in str(cluster.check())
+
+
+@in_trio
+async def test_commits_are_waited_for_in_trio() -> None:
+    async with open_cluster(topics={"orders": 1}) as cluster:
+        ghost = cluster.group("billing").join_ghost(topics=["orders"])
+        ghost.commit({("orders", 0): 2})
+        await cluster.assert_committed("billing", "orders", total=2)
+        with pytest.raises(CheckFailed, match="expected 1"):
+            await cluster.assert_committed("billing", "orders", total=1)
+        assert cluster.check().of("acked_lost").outcome is Outcome.NOT_EXERCISED

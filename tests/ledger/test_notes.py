@@ -224,6 +224,22 @@ def test_an_election_of_who_was_not_in_sync_is_unclean() -> None:
     assert (loss.leader, loss.unclean) == (2, True)
 
 
+def test_an_election_stays_what_it_was_when_the_isr_changes(sim: Noted) -> None:
+    sim.world.controller.move_leader(TOPIC, 0, 2, unclean=True)
+    sim.world.crash(3)
+    sim.world.crash(1)
+    sim.world.crash(2)
+    sim.world.restart(1)
+    sim.world.controller.elect_unclean(TOPIC, 0)
+    sim.world.settle()
+    before = [(one.leader, one.unclean) for one in sim.ledger.elections(sim.topic_id(), 0)]
+    assert before == [(1, False), (2, False), (1, True)]
+    sim.world.restart(2)
+    sim.advance(1)
+    assert 2 in sim.partition().isr
+    assert [(one.leader, one.unclean) for one in sim.ledger.elections(sim.topic_id(), 0)] == before
+
+
 def test_who_comes_back_cuts_off_what_its_successor_does_not_have(sim: Noted) -> None:
     sim.freeze(2, 3)
     sim.produce(b"a", acks=LEADER)
