@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 # Longer than controller.quorum.fetch.timeout.ms and an election.
 QUORUM_GONE_S = 4.0
+# A follower that was answered has its next fetch with its leader by then, as one of mockbroker's has at once.
+FETCH_ON_ITS_WAY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ class RealBrokers:
         self._down.discard(node)
 
     def pause(self, node: int) -> None:
+        time.sleep(FETCH_ON_ITS_WAY_S)
         self._kafka.pause(node)
         self._paused.add(node)
 

@@ -17,8 +17,13 @@ _ONE = batch(b"paid")
 
 
 def _fenced(it: Stage, topic: str, node: int, seen_by: int) -> None:
-    """Wait until a dead broker is out of the ISR as another one knows it."""
-    it.until(lambda: node not in it.metadata(topic, seen_by)[0]["isr_nodes"], f"{node} is fenced")
+    """Wait until a dead broker is known to be dead, which may be later than that it is out of the ISR."""
+
+    def fenced() -> bool:
+        partition = it.metadata(topic, seen_by)[0]
+        return node in partition["offline_replicas"] and node not in partition["isr_nodes"]
+
+    it.until(fenced, f"{node} is fenced")
 
 
 def _led_by(it: Stage, topic: str, leader: int, seen_by: int) -> None:
