@@ -83,6 +83,7 @@ def _(it: Stage) -> None:
     # The fetch that 1 has sent before is answered with the first of these, which waits in its socket.
     for value in (b"on its way", b"lost", b"lost too"):
         it.ask("Produce", 9, node=2, **to(topic, batch(value, timestamp=it.zero_ms), acks=1))
+        it.brokers.let_pass(100)  # a produce may be answered before the fetch that waits is
     it.brokers.crash(2)
     it.brokers.resume(1)
     _led_by(it, topic, 1, seen_by=1)
