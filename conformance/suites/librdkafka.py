@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.clients.programs import ROOT
+from conformance.against_kafka.jars import JarsMissing, kafka_jars
+from conformance.clients.programs import ROOT, Missing
 from conformance.suites.kept import kept, step, unpack
 from conformance.suites.outcomes import Outcome, State
 from conformance.suites.served import served
@@ -69,11 +70,14 @@ SMOKE = frozenset(
     }
 )
 
-# Tests call Kafka's own tools by these names. Only the first of them has something to do.
+# Tests call Kafka's own tools by these names, and build Java programs of theirs against its jars.
 TOOLS = {
     "kafka-topics.sh": f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m conformance.suites.kafka_topics "$@"',
     "kafka-acls.sh": 'echo "mockbroker has no ACLs" >&2; exit 1',
+    "kafka-run-class.sh": 'exec java -cp "$CLASSPATH:$KAFKA_PATH/libs/*" "$@"',
 }
+# Whose transactions a producer of Java makes, too.
+WITH_JAVA = frozenset({"0098"})
 
 _CALLED = re.compile(r"^ +(\w+)\(", re.MULTILINE)
 # An entry of the table: the name, and everything up to the next entry or the table's end.
@@ -141,6 +145,8 @@ def run(number: str, scenario: str, part: str = "", timeout_s: int = TEST_TIMEOU
     config = {**CONFIG, "auto.create.topics.enable": scenario != "noautocreate"}
     with served(*FLAGS, config=config) as cluster, tempfile.TemporaryDirectory() as scratch:
         home = _kafka_home(Path(scratch))
+        if number in WITH_JAVA:
+            (home / "libs").symlink_to(_jars())
         (home / "test.conf").write_text(
             f"bootstrap.servers={cluster.bootstrap}\ntest.timeout.multiplier={PATIENCE}\n"
         )
@@ -167,6 +173,13 @@ def _kafka_home(scratch: Path) -> Path:
         tool.write_text(f"#!/bin/sh\n{command}\n")
         tool.chmod(0o755)
     return scratch
+
+
+def _jars() -> Path:
+    try:
+        return kafka_jars(KAFKA_VERSION)
+    except JarsMissing as missing:
+        raise Missing(str(missing)) from missing
 
 
 def _run_program(scenario: str, home: Path, environment: dict[str, str], timeout_s: int) -> str:
