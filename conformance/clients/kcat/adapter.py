@@ -53,6 +53,9 @@ LACKS: Mapping[Need, str] = {
     Need.TRANSACTIONS: "kcat aborts a transaction only by being interrupted, at no certain moment",
 }
 
+# Else a run ends, "1/1 brokers are down", if the first address is dead and refuses before the next one is read.
+LASTING = ("-E",)
+
 
 def why_missing() -> str | None:
     """Why kcat cannot be used here, or None."""
@@ -92,7 +95,7 @@ class Kcat:
             "isolation.level": "read_committed" if committed_only else "read_uncommitted",
         }
         where = ["-t", topic, "-p", str(partition), "-o", str(start)]
-        reader = KcatReader(Run([*self.common, *_options(settings), "-C", "-J", "-u", *where]))
+        reader = KcatReader(Run([*self.common, *LASTING, *_options(settings), "-C", "-J", "-u", *where]))
         if start == "end":
             reader.wait_at_end()
         return reader
@@ -115,7 +118,8 @@ class Kcat:
         }
         if how.instance:
             settings["group.instance.id"] = how.instance
-        return KcatMember(Run([*self.common, *_options(settings), "-J", "-u", "-G", how.group, how.topic]))
+        where = ["-G", how.group, how.topic]
+        return KcatMember(Run([*self.common, *LASTING, *_options(settings), "-J", "-u", *where]))
 
     def partition_count(self, topic: str) -> int | None:
         described = json.loads(self._run("-L", "-J", "-t", topic))
