@@ -6,6 +6,7 @@ trio loop that it is opened in.  Topics, groups, brokers and time are reached th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,6 +21,7 @@ from mockbroker.handles.groups import Group, TrioGroup
 from mockbroker.handles.history import History, HistoryControls, TrioHistory
 from mockbroker.handles.topics import Topic, TopicControls, TrioTopic
 from mockbroker.handles.transactions import Transaction, TrioTransaction
+from mockbroker.leaks import leaks_of
 from mockbroker.options import ClusterOptions, new_seed
 from mockbroker.server.portal import Portal
 from mockbroker.server.run import Server, serve
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from mockbroker.options import GivenOptions
     from mockbroker.waiting import Condition
+
+log = logging.getLogger("mockbroker")
 
 T = TypeVar("T")
 TopicT = TypeVar("TopicT", bound=TopicControls)
@@ -47,7 +51,7 @@ class Cluster(ClusterControls[Topic, Group, History]):
     broker.  `host`: where to listen (127.0.0.1).  `wait`: the deadline of every wait ("5s").  `history`:
     whether what happens is remembered (True).  `log_wire`: write every request and answer to a file, or with
     True to standard error (False).  `strict_faults`: whether the fixtures fail a test whose faults never
-    acted (True).
+    acted (True).  `drain`: how long clients have to hang up by themselves when it is closed (0).
     Raises UsageError for what makes no sense.  Leaving the `with` block raises any bug of mockbroker's own
     that a request met, with that request.
 
@@ -67,6 +71,7 @@ class Cluster(ClusterControls[Topic, Group, History]):
         self.world.witness = self.notes
         self._portal: Portal | None = None
         self._wire: WireLog | None = None
+        self._told = False
 
     def start(self) -> Self:
         """Open the ports and serve.  `with` does it; without it, `close` must be called."""
@@ -86,13 +91,24 @@ class Cluster(ClusterControls[Topic, Group, History]):
         return self
 
     def close(self) -> None:
-        """Stop serving, within two seconds; raises the bugs of mockbroker's own that requests met."""
+        """Stop serving, within two seconds; raises the bugs of mockbroker's own that requests met.
+
+        Gates open, and whoever waits for an answer gets one, an error if need be.  Clients that do not hang up
+        within `drain` are reset, and named in the log: they were forgotten.
+        """
         try:
             if self._portal is not None:
-                self._portal.close()
+                self._portal.close(drain_s=self.options.drain_s)
         finally:
+            self._say_who_is_left()
             if self._wire is not None:
                 self._wire.close()
+
+    def _say_who_is_left(self) -> None:
+        if self.is_open and not self._told:
+            self._told = True
+            for leak in leaks_of(self):
+                log.warning("%s", leak)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -246,11 +262,16 @@ async def open_cluster(**options: Unpack[GivenOptions]) -> AsyncIterator[TrioClu
             yield cluster
         except Exception as raised:  # noqa: BLE001 - it is raised below, where no nursery wraps it in a group
             failure = raised
-        nursery.cancel_scope.cancel()
+        if cluster.is_open:
+            cluster.server.end(given.drain_s)  # and then the nursery has nothing left to wait for
+        else:
+            nursery.cancel_scope.cancel()
     try:
         if failure is not None:
             raise failure
     finally:
         if wire is not None:
             wire.close()
+        for leak in leaks_of(cluster) if cluster.is_open else ():
+            log.warning("%s", leak)
         cluster.raise_bugs()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from mockbroker.core.call import Peer
     from mockbroker.core.node import Node
+    from mockbroker.faults.network import Network
+    from mockbroker.protocol.errors import ErrorCode
     from mockbroker.protocol.frames import Frame
     from mockbroker.protocol.headers import Parts, RequestHeader
 
@@ -52,8 +54,16 @@ def _finish(refused: Refused, call: Call[Any], response: Any) -> Any:
 class FaultHook(Protocol):
     """What a test does to calls on their way.  False when there is nothing to be done, and then not asked."""
 
+    @property
+    def network(self) -> Network | None:
+        """What it does to the connections themselves, if anything."""
+        return None
+
     def __bool__(self) -> bool:
         """Whether any rule is armed."""
+
+    def end(self) -> None:
+        """The cluster ends: nothing is met any more, and what is held goes on."""
 
     def before(self, call: Call[Any], node: Node) -> Reply[Any]:
         """What is to become of the call instead of an answer, or None; nothing has happened yet."""
@@ -226,7 +236,15 @@ class Conversation:
         self.node.world.settle()
         return reply
 
+    def give_up(self, call: Call[Any], error: ErrorCode) -> Any:
+        """The answer to a call that nothing is waited for any more: an error, or the end of the connection."""
+        if call.api is Api.PRODUCE and call.body.acks == 0:
+            return self._recorded(call, Disconnect("acks=0, and what it waited for did not come"))
+        return self._recorded(call, HANDLERS[call.api].refuse(call, KafkaError(error)))
+
     def _recorded(self, call: Call[Any], response: Any) -> Any:
+        if call.kept is not None:
+            return response  # it had been given up, and the client has another answer
         world = self.node.world
         world.history.record(self.node.id, call, response)
         if world.witness is not None:

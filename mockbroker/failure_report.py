@@ -11,17 +11,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.history import CONNECTED
 from mockbroker.core.usage import UsageError
-from mockbroker.handles.evidence import clients_of, faults_of, gather, opened
+from mockbroker.handles.evidence import faults_of, gather, opened
 from mockbroker.options import VERSION
+from mockbroker.server.portal import Stuck
 from mockbroker.timeline import page, plain
-from mockbroker.timeline.reading import clean
 from mockbroker.timeline.report import report
 
 if TYPE_CHECKING:
     from mockbroker.controls import ClusterControls
-    from mockbroker.timeline.evidence import Client, Evidence
+    from mockbroker.timeline.evidence import Evidence
 
 # Names of files are cut here; the hash behind them tells tests apart that begin alike.
 SLUG_CHARACTERS_MAX = 60
@@ -35,7 +34,7 @@ def evidence_of(cluster: ClusterControls[Any, Any, Any]) -> Evidence:
     """How everything stands now, or stood when the cluster was closed."""
     try:
         evidence = cluster.do(lambda: gather(cluster.world, cluster.server))
-    except UsageError:
+    except (UsageError, Stuck):
         # Nothing moves any more, so it may be looked at from here.
         evidence = gather(cluster.world, cluster.server if cluster.is_open else None)
     return opened(evidence, EVENTS_TOLD_MAX)
@@ -73,35 +72,12 @@ def report_of(evidence: Evidence, full_log: str = "") -> str:
     return report(evidence, full_log=full_log)
 
 
-def leaks_of(cluster: ClusterControls[Any, Any, Any]) -> list[str]:
-    """The clients that are still connected, one a line."""
-    try:
-        clients = cluster.do(lambda: list(clients_of(cluster.server)))
-    except UsageError:
-        return []
-    history = cluster.world.history
-    opened = {
-        event.connection: (event.at_us - history.started_us) / 1_000
-        for event in (list(history.events) if clients else ())
-        if event.kind == CONNECTED
-    }
-    return [_leak(one, opened.get(one.connection)) for one in clients]
-
-
 def unfired_of(cluster: ClusterControls[Any, Any, Any]) -> list[str]:
     """The faults that were armed and never acted, a line for each; none where the cluster is not strict."""
     if not cluster.options.strict_faults or not cluster.is_open:
         return []
     try:
         faults = cluster.do(lambda: list(faults_of(cluster.server)))
-    except UsageError:
-        return []
+    except (UsageError, Stuck):
+        faults = list(faults_of(cluster.server))
     return [fault.told for fault in faults if not fault.hits and not fault.optional]
-
-
-def _leak(one: Client, opened_ms: float | None) -> str:
-    software = f", software={clean(one.software)}" if one.software else ""
-    when = "" if opened_ms is None else f", opened t+{opened_ms:.0f} ms"
-    return (
-        f"a connection to broker {one.broker} is still open: client.id={clean(one.client_id)}{software}{when}"
-    )

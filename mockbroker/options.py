@@ -28,6 +28,9 @@ DEFAULT_WAIT_S = 5.0
 
 PORT_MAX = 65_535
 
+# Closing takes two seconds at most, whatever clients do, and needs a little of that itself.
+DRAIN_MAX_MS = 1_500
+
 
 class GivenOptions(TypedDict, total=False):
     """The arguments of `Cluster`, as type checkers and editors know them; `ClusterOptions` checks them."""
@@ -45,6 +48,7 @@ class GivenOptions(TypedDict, total=False):
     history: bool
     log_wire: bool | str | Path
     strict_faults: bool
+    drain: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class ClusterOptions:
     history: bool = True
     log_wire: bool | str | Path = False
     strict_faults: bool = True
+    drain: Duration = 0
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -84,6 +89,11 @@ class ClusterOptions:
             if given and len(given) != len(ids):
                 raise UsageError(f"{name} has {len(given)} entries for {len(ids)} brokers: give one for each")
         duration_ms(self.wait)
+        if duration_ms(self.drain) > DRAIN_MAX_MS:
+            raise UsageError(
+                f"drain={self.drain!r}: expected at most {DRAIN_MAX_MS / 1_000:g} s, "
+                "for a cluster is closed within two seconds; end your clients before it"
+            )
 
     def _check_kinds(self) -> None:
         """What comes from a marker, or from code that nobody type-checks, may be of some other kind."""
@@ -129,6 +139,11 @@ class ClusterOptions:
     def port_of(self) -> dict[int, int]:
         """Fixed ports by broker; none for free ones."""
         return dict(zip(self.node_ids, self.ports, strict=False))
+
+    @property
+    def drain_s(self) -> float:
+        """How long clients have to hang up, in seconds."""
+        return duration_ms(self.drain) / 1_000
 
     def new_world(self, seed: int) -> World:
         """The brokers, at the time that it is now.  Raises UsageError where a setting makes no sense."""

@@ -1,7 +1,7 @@
 """pytest fixtures `mockbroker`, `mockbroker_session`, `make_mockbroker`, and the marker that configures them.
 
-Nothing but pytest is imported until a fixture is used: having this plugin costs a test run nothing.
-Settings come from, in this order: factory argument, marker, command line, MOCKBROKER_* environment, ini
+Nothing but pytest is imported until a fixture is used or an option given: having this plugin costs a test run
+nothing.  Settings come from, in this order: factory argument, marker, command line, MOCKBROKER_* environment, ini
 file, default.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mockbroker.cluster import Cluster
+    from mockbroker.external.cluster import ExternalCluster
     from mockbroker.timeline.evidence import Evidence
 
 MARKER = (
@@ -28,20 +30,29 @@ _OPTIONS = {
     "wait": "The deadline of every wait: '5s', '500ms' or a number of seconds ('5s').",
     "timeline": "When to show what the brokers saw: on-failure, always (see -rP) or never (on-failure).",
     "artifacts": "Where a failed test's whole history is written to, as .html and .jsonl ('.mockbroker').",
+    "version": "The release of Kafka to emulate ('4.4').",
+    "external": "HOST:PORT of a real Kafka to run against; what only mockbroker can do is skipped.",
 }
 _WIRE = "Write every request and answer, decoded, to a file, or to standard error if none is named."
+_KEEP = "Keep the first failed test's cluster up until Enter is pressed, or for TIME where nobody can (60s)."
+_KEPT = "60s"
 _TIMELINE = ("on-failure", "always", "never")
 ARTIFACTS = ".mockbroker"
 
 _clusters = pytest.StashKey[list["Cluster"]]()
 _shared = pytest.StashKey["Cluster"]()
+_real = pytest.StashKey["ExternalCluster"]()
 _run_seed = pytest.StashKey[int]()
 _leaked = pytest.StashKey[list[str]]()
 _failed = pytest.StashKey[bool]()
+# Clusters whose example is over.
+_over = pytest.StashKey[list["Cluster"]]()
+_kept = pytest.StashKey[bool]()
 # How things stood with the shared cluster before it was wiped, for a report that is made later.
 _wiped = pytest.StashKey["Evidence"]()
 
-LEAKS_TITLE = "mockbroker: clients that were not closed"
+# With this word in it, pytest shows a section of a teardown with the failure of its test.
+LEAKS_TITLE = "mockbroker: clients still connected at teardown"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"mockbroker_{name}", told, default=None)
     group.addoption("--mockbroker-log-wire", nargs="?", const="-", default=None, metavar="FILE", help=_WIRE)
     parser.addini("mockbroker_log_wire", _WIRE, default=None)
+    group.addoption("--mockbroker-keep", nargs="?", const=_KEPT, default=None, metavar="TIME", help=_KEEP)
+    parser.addini("mockbroker_keep", _KEEP, default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,16 +73,55 @@ def pytest_configure(config: pytest.Config) -> None:
     shown = _setting(config, "timeline")
     if shown not in (None, *_TIMELINE):
         raise pytest.UsageError(f"--mockbroker-timeline wants one of {', '.join(_TIMELINE)}, got {shown!r}")
-    wire = config.getoption("--mockbroker-log-wire")
-    if wire and ("::" in wire or wire.endswith(".py") or Path(wire).is_dir()):
-        raise pytest.UsageError(
-            f"--mockbroker-log-wire {wire}: this looks like tests and not like a file to write; "
-            "name the file with '=', or put the flag last"
-        )
+    for flag, what in (("log-wire", "file"), ("keep", "time")):
+        given = config.getoption(f"--mockbroker-{flag}")
+        if given and ("::" in given or given.endswith(".py") or Path(given).is_dir()):
+            raise pytest.UsageError(
+                f"--mockbroker-{flag} {given}: this looks like tests and not like a {what}; "
+                f"name the {what} with '=', or put the flag last"
+            )
+    _check(config)
+
+
+def _check(config: pytest.Config) -> None:
+    """Refuse values that no test could be run with, in mockbroker's own words."""
+    checks = {"version": _check_version, "external": _check_external, "keep": _check_keep}
+    for name, check in checks.items():
+        if (given := _setting(config, name)) is not None:
+            from mockbroker.core.usage import UsageError
+
+            try:
+                check(config, given)
+            except UsageError as wrong:
+                raise pytest.UsageError(f"--mockbroker-{name}: {wrong}") from None
+
+
+def _check_version(_config: pytest.Config, given: str) -> None:
+    from mockbroker.options import ClusterOptions
+
+    ClusterOptions(version=given)
+
+
+def _check_external(_config: pytest.Config, given: str) -> None:
+    from mockbroker.external.wire import addresses_in
+
+    addresses_in(given)
+
+
+def _check_keep(config: pytest.Config, given: str) -> None:
+    from mockbroker.core.usage import UsageError
+    from mockbroker.keeping import kept_s
+
+    kept_s(given)
+    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
+        raise UsageError("the workers of pytest-xdist have no terminal: leave out -n")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Print the seed, so that the run can be had again."""
+    external = _setting(config, "external")
+    if external is not None:
+        return f"mockbroker: the real Kafka at {external}"
     return f"mockbroker: seed {_seed(config)}"
 
 
@@ -99,6 +151,9 @@ def _seed(config: pytest.Config) -> int:
 def _settings(config: pytest.Config, *overrides: dict[str, Any]) -> dict[str, Any]:
     """What a cluster is made with; later overrides win."""
     settings: dict[str, Any] = {"seed": _seed(config)}
+    version = _setting(config, "version")
+    if version is not None and _setting(config, "external") is None:
+        settings["version"] = version
     wait = _setting(config, "wait")
     if wait is not None:
         settings["wait"] = float(wait) if wait.replace(".", "", 1).isdigit() else wait
@@ -126,26 +181,71 @@ def _marked(node: pytest.Item) -> dict[str, Any]:
 def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluster]]:
     """Make clusters within a test, with the arguments of `mockbroker.Cluster`; closed when the test ends.
 
+    In a Hypothesis test they are closed when the example ends that has made them.
+
     >>> def test_two_clusters(make_mockbroker):
     ...     here, there = make_mockbroker(brokers=1), make_mockbroker(brokers=3)
     """
-    from contextlib import ExitStack
-
-    from mockbroker.cluster import Cluster
-
     node: pytest.Item = request.node
-    made = node.stash.setdefault(_clusters, [])
+    external = _setting(request.config, "external")
+    if external is not None:
+        yield from _make_external(node, external)
+        return
+    from mockbroker.cluster import Cluster
+    from mockbroker.examples import when_example_ends
+
+    made, over = node.stash.setdefault(_clusters, []), node.stash.setdefault(_over, [])
     with ExitStack() as clusters:
 
         def make(**settings: Any) -> Cluster:
-            cluster = clusters.enter_context(Cluster(**_settings(request.config, _marked(node), settings)))
-            made.append(cluster)
+            given = _settings(request.config, _marked(node), settings)
+            cluster = Cluster(**given).start()
+            # What is left of earlier examples has been told of by now, and only takes memory.
+            made[:] = [*(one for one in made if one not in over), cluster]
+            over.clear()
+            if not when_example_ends(lambda: _end_example(node, cluster)):
+                clusters.callback(_close, node, cluster)
             return cluster
 
         yield make
-        _note_leaks(node, made)
-        unfired = _unfired(node, made)
-    _fail_for(unfired)
+    _fail_for(_unfired(node, [cluster for cluster in made if cluster not in over]))
+
+
+def _end_example(node: pytest.Item, cluster: Cluster) -> None:
+    """The end of a cluster that belongs to one example of a test; its faults are judged with it."""
+    from mockbroker.examples import failing
+
+    failed = failing()
+    node.stash[_over].append(cluster)
+    _close(node, cluster)
+    if not failed:
+        # With a trace, because pytest shows what Hypothesis notes of the example only beside one.
+        _fail_for(_unfired(node, [cluster]), pytrace=True)
+
+
+def _close(node: pytest.Item, cluster: Cluster) -> None:
+    """Close a cluster, and remember who was still connected."""
+    try:
+        cluster.close()
+    finally:
+        node.stash.setdefault(_leaked, []).extend(_leaks([cluster]))
+
+
+def _make_external(node: pytest.Item, external: str) -> Iterator[Callable[..., Any]]:
+    """The same for a real Kafka, of which there is only one."""
+    from mockbroker.external.cluster import ExternalCluster
+
+    with ExitStack() as clusters:
+        made = list[ExternalCluster]()
+
+        def make(**settings: Any) -> ExternalCluster:
+            given = _settings(node.config, _marked(node), settings)
+            if made:
+                made[0].skip("the test wants another cluster beside it")
+            made.append(clusters.enter_context(ExternalCluster(external, **given)))
+            return made[0]
+
+        yield make
 
 
 @pytest.fixture
@@ -164,12 +264,22 @@ def mockbroker_session(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
     After each test that uses it everything is wiped, topics and groups included; ports stay.
     """
+    external = _setting(request.config, "external")
+    if external is not None:
+        from mockbroker.external.cluster import ExternalCluster
+
+        with ExternalCluster(external, **_settings(request.config)) as real:
+            request.config.stash[_real] = real
+            yield real  # type: ignore[misc]  # as far as a real Kafka can be one
+            del request.config.stash[_real]
+        return
     from mockbroker.cluster import Cluster
 
     with Cluster(**_settings(request.config)) as cluster:
         request.config.stash[_shared] = cluster
         yield cluster
         del request.config.stash[_shared]
+    request.config.stash[_leaked] = _leaks([cluster])
 
 
 def _used(item: pytest.Item) -> list[Cluster]:
@@ -192,6 +302,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Leave the shared cluster as the next test wants to find it, its bugs with the test that met them."""
+    real = item.config.stash.get(_real, None)
+    if real is not None and "mockbroker_session" in getattr(item, "fixturenames", ()):
+        real.reset()
     shared = item.config.stash.get(_shared, None)
     if shared is not None and shared in _used(item):
         from mockbroker.failure_report import evidence_of
@@ -240,6 +353,17 @@ def _tell(item: pytest.Item, report: pytest.TestReport, *, printed: bool) -> Non
             report.sections.append((title, report_of(evidence, full_log)))
 
 
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, report: Any) -> None:
+    """Keep the cluster of the first failed test that has one up, if that is wanted."""
+    wanted = _setting(node.config, "keep")
+    if wanted is None or not isinstance(node, pytest.Item) or node.config.stash.get(_kept, False):
+        return
+    if report.when != "teardown" and (clusters := _used(node)):
+        from mockbroker.keeping import keep, kept_s
+
+        node.config.stash[_kept] = keep(node.config, node.nodeid, clusters, kept_s(wanted))
+
+
 def _unfired(node: pytest.Item, clusters: list[Cluster]) -> list[str]:
     """The faults that never acted; of a test that has failed they are told in its report."""
     from mockbroker.failure_report import unfired_of
@@ -247,27 +371,25 @@ def _unfired(node: pytest.Item, clusters: list[Cluster]) -> list[str]:
     return [] if node.stash.get(_failed, False) else [told for one in clusters for told in unfired_of(one)]
 
 
-def _fail_for(unfired: list[str]) -> None:
+def _fail_for(unfired: list[str], *, pytrace: bool = False) -> None:
     """A test whose faults never acted has not shown what it is about."""
     if unfired:
         told = "\n".join(f"  {line}" for line in unfired)
         pytest.fail(
             f"a fault that this test has armed never acted, so nothing was shown by it:\n{told}\n"
             "(optional=True lets one be idle, strict_faults=False all of a cluster)",
-            pytrace=False,
+            pytrace=pytrace,
         )
 
 
-def _note_leaks(node: pytest.Item, clusters: list[Cluster]) -> None:
-    """Whoever is still connected when everything that used the cluster is over was forgotten."""
-    from mockbroker.failure_report import leaks_of
+def _leaks(clusters: list[Cluster]) -> list[str]:
+    """Whoever was still connected when everything that used a cluster was over was forgotten."""
+    from mockbroker.leaks import leaks_of
 
-    leaks = [line for cluster in clusters if cluster.is_open for line in leaks_of(cluster)]
-    if leaks:
-        node.stash[_leaked] = leaks
+    return [line for cluster in clusters if cluster.is_open for line in leaks_of(cluster)]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Name the tests that left clients behind; they slow the next ones down, and a run's end."""
     told = [
         f"{report.nodeid}: {line}"
@@ -277,6 +399,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if title == LEAKS_TITLE
         for line in text.splitlines()
     ]
+    told += [f"mockbroker_session: {line}" for line in config.stash.get(_leaked, ())]
     if told:
         terminalreporter.section(LEAKS_TITLE, sep="-")
         for line in told:

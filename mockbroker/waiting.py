@@ -6,10 +6,11 @@ nobody sleeps.  Every wait has a deadline, and one that passes it says who waits
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
@@ -116,8 +117,23 @@ def wait_in_thread(
         if not arrived.is_set():
             call(give_up)
     if report:
-        raise WaitTimeout(report[0])
+        raise WaitTimeout(report[0] + _blocked_loop())
     return lookout.result()
+
+
+def _blocked_loop() -> str:
+    """What to do where a wait has kept the app from running that it waited for; empty where it has not."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is None:
+        return ""  # nobody has imported it, so nobody runs it
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return ""
+    return (
+        "\nthis wait has blocked an asyncio loop, and whatever runs in it: "
+        "await asyncio.to_thread(group.wait_stable, members=1), say, blocks a thread instead"
+    )
 
 
 async def wait_in_trio(server: Server, world: World, condition: Condition[T], timeout_s: float) -> T:

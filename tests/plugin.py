@@ -11,7 +11,7 @@ Run = Callable[..., pytest.RunResult]
 
 def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Give a function that runs pytest on a source; the environment of this run does not reach that one."""
-    for name in ("SEED", "WAIT", "TIMELINE", "ARTIFACTS", "LOG_WIRE"):
+    for name in ("SEED", "WAIT", "TIMELINE", "ARTIFACTS", "LOG_WIRE", "VERSION", "EXTERNAL", "KEEP"):
         monkeypatch.delenv(f"MOCKBROKER_{name}", raising=False)
 
     def run(source: str, *arguments: str) -> pytest.RunResult:

@@ -84,16 +84,17 @@ class World:
         self._settling = False
         self._next_producer_id = 0
         self._isolated: set[int] = set()
+        # Pairs of ends between which the network is broken, whoever else is isolated or healed.
+        self._parted: set[frozenset[int]] = set()
         # Sessions that will run out, of brokers that the controller does not hear of.
         self._sessions: dict[int, Timer] = {}
         self.defaults = BrokerConfig(-1, config or {}, friendly=friendly)
-        self.nodes: dict[int, Node] = {}
-        for id in brokers:
-            rack = (racks or {}).get(id)
-            node_config = BrokerConfig(id, config or {}, rack=rack, friendly=friendly)
-            self.nodes[id] = Node(self, id, rack, node_config)
+        self.nodes = {id: self._new_node(id, (racks or {}).get(id), config or {}) for id in brokers}
         self.controller = Controller(self, self._first_image())
         self._begin_with(self.controller.image)
+
+    def _new_node(self, id: int, rack: str | None, config: Mapping[str, object]) -> Node:
+        return Node(self, id, rack, BrokerConfig(id, config, rack=rack, friendly=self.friendly))
 
     def _begin_with(self, image: Image) -> None:
         """Let everybody know what the controller has begun with."""
@@ -239,7 +240,29 @@ class World:
     def _reachable(self, broker: int) -> list[int]:
         if broker in self._isolated:
             return []
-        return [id for id in (CONTROLLER, *self.nodes) if id != broker and id not in self._isolated]
+        return [
+            id
+            for id in (CONTROLLER, *self.nodes)
+            if id not in {broker, *self._isolated} and frozenset((broker, id)) not in self._parted
+        ]
+
+    def part(self, one: int, other: int) -> None:
+        """Break the network between two brokers, or a broker and the controller, until `join`."""
+        self._parted.add(frozenset((one, other)))
+        self.links.cut(one, other)
+        if CONTROLLER in (one, other):
+            self._lose(max(one, other), None)
+        self.settle()
+
+    def join(self, one: int, other: int) -> None:
+        """Mend what `part` has broken; who was isolated besides stays so."""
+        self._parted.discard(frozenset((one, other)))
+        if one in self._isolated or other in self._isolated:
+            return
+        self.links.mend(one, other)
+        for end in (one, other):
+            if end != CONTROLLER:
+                self._rejoin(end)
 
     def _rejoin(self, broker: int) -> None:
         """What kept a broker from talking is over; if nothing else does, it makes itself heard.
@@ -248,7 +271,7 @@ class World:
         """
         node, reachable = self.nodes[broker], self._reachable(broker)
         if node.up and not node.paused:
-            if reachable and (session := self._sessions.pop(broker, None)):
+            if CONTROLLER in reachable and (session := self._sessions.pop(broker, None)):
                 session.cancel()
             node.heartbeat()
             self.settle()

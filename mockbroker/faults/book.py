@@ -17,6 +17,7 @@ from mockbroker.faults.data import read, written
 from mockbroker.faults.fault import Fault
 from mockbroker.faults.gate import Gate
 from mockbroker.faults.matching import look, look_at_message
+from mockbroker.faults.network import Network
 from mockbroker.faults.roads import Roads
 from mockbroker.faults.rule import Kind, Place, Rule
 
@@ -39,6 +40,7 @@ class FaultBook:
     def __init__(self, world: World, served: Collection[Api]) -> None:
         self._world = world
         self._roads = Roads(world)
+        self.network = Network(world)
         self.checker = Checker(served, world.nodes)
         # Names are unique, so that a rule can be spoken of.
         self._faults: dict[str, Fault] = {}
@@ -74,6 +76,8 @@ class FaultBook:
         self._faults[rule.name] = fault
         self._sort()
         self._world.history.act(f"arm {rule}")
+        if rule.place is Place.NETWORK:
+            self.network.arm(fault)
         return fault
 
     def _named(self, rule: Rule) -> Rule:
@@ -101,11 +105,23 @@ class FaultBook:
         if isinstance(fault, Gate):
             fault.release()
         self._world.history.act(f"remove {fault.rule}")
+        if fault.rule.place is Place.NETWORK:
+            self.network.remove(fault)
 
     def clear(self) -> None:
         """Take all rules out of force."""
         for fault in self:
             self.remove(fault)
+
+    def end(self) -> None:
+        """The cluster ends: no rule acts any more, and gates let go.  What each has to say for itself stays."""
+        self._on, self._after, self._between = [], [], []
+        self._any = False
+        self._world.links.between = None
+        self.network.end()
+        for fault in self:
+            if isinstance(fault, Gate):
+                fault.release()
 
     def forget(self) -> None:
         """As if there had never been any."""
@@ -135,6 +151,8 @@ class FaultBook:
         on, after, between = [], [], []
         for fault in self._faults.values():
             place, kind = fault.rule.place, fault.rule.action.kind
+            if place is Place.NETWORK:
+                continue  # it is asked for connections, not for requests
             if place is Place.BETWEEN:
                 between.append(fault)
             elif place is Place.AFTER or kind is Kind.THROTTLE:

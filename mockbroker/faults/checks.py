@@ -28,6 +28,8 @@ COUNTERS = ("nth", "every", "times", "probability")
 OTHERS = ("when", "name", "optional")
 OF_CALLS = (*TEXTS, *NUMBERS, *COUNTERS, *OTHERS)
 OF_MESSAGES = (*ROADS, "topic", "partition", "transactional_id", *COUNTERS, *OTHERS)
+OF_CONNECTIONS = ("client_id", "broker", *ROADS, "name", "optional")
+_KNOWN = {Place.BETWEEN: OF_MESSAGES, Place.NETWORK: OF_CONNECTIONS}
 
 # Counters that say different things about the same: how often a rule acts.
 _CONTRADICTORY = (
@@ -52,7 +54,7 @@ class Checker:
 
     def rule(self, place: Place, what: object, given: Mapping[str, object]) -> Callable[[Action], Rule]:
         """A rule that lacks its action only; raises UsageError for a subject that makes no sense."""
-        named = self._messages(what) if place is Place.BETWEEN else self._apis(what)
+        named = self._named(place, what)
         given = {matcher: value for matcher, value in given.items() if value is not None}
         self._check_names(place, given)
         where = {
@@ -68,7 +70,10 @@ class Checker:
             raise UsageError(f"when={when!r}: expected a function that is given the call and says yes or no")
 
         def with_action(action: Action) -> Rule:
-            self._check_action(place, named, action)
+            if place is Place.NETWORK:
+                check_connections(where, action.kind)
+            else:
+                self._check_action(place, named, action)
             return Rule(
                 place,
                 named,
@@ -83,6 +88,15 @@ class Checker:
         return with_action
 
     # -- what it is about -------------------------------------------------------------------------
+
+    def _named(self, place: Place, what: object) -> tuple[str, ...]:
+        if place is Place.BETWEEN:
+            return self._messages(what)
+        if place is not Place.NETWORK:
+            return self._apis(what)
+        if what not in (*_ANY, True):
+            raise UsageError(f"network = {what!r}: the network knows no requests; write '*'")
+        return ()
 
     def _apis(self, what: object) -> tuple[str, ...]:
         if what in _ANY:
@@ -118,13 +132,13 @@ class Checker:
     # -- matchers ---------------------------------------------------------------------------------
 
     def _check_names(self, place: Place, given: Mapping[str, object]) -> None:
-        known = OF_MESSAGES if place is Place.BETWEEN else OF_CALLS
+        known = _KNOWN.get(place, OF_CALLS)
         for matcher in given:
             if matcher == "principal":
                 raise UsageError("principal: mockbroker has no security yet, so every client is anonymous")
             if matcher in known:
                 continue
-            if matcher == "broker":
+            if matcher == "broker" and place is Place.BETWEEN:
                 raise UsageError("broker: a message has two ends, say which with source= or to=")
             if matcher in (*OF_CALLS, *OF_MESSAGES):
                 raise UsageError(
@@ -177,6 +191,8 @@ class Checker:
 
     def _check_action(self, place: Place, named: tuple[str, ...], action: Action) -> None:
         kind = action.kind
+        if kind in OF_NETWORK:
+            raise UsageError(f"{kind.value} befalls connections, and not requests: use faults.network(...)")
         if place is Place.BETWEEN:
             if kind not in (Kind.DROP, Kind.DELAY, Kind.HOLD):
                 hint = (
@@ -202,6 +218,35 @@ class Checker:
                     raise UsageError(f"throttle: {name} has no place for it in its answer; use delay()")
         if kind is Kind.FAIL and action.error is ErrorCode.NONE:
             raise UsageError("fail: NONE is no error; give one of Kafka's, like 'NOT_COORDINATOR'")
+
+
+# What befalls connections.
+OF_NETWORK = frozenset({
+    Kind.PARTITION, Kind.HALF_OPEN, Kind.RESET, Kind.BANDWIDTH, Kind.ACCEPT_THEN_SILENCE, Kind.REFUSE,
+})  # fmt: skip
+
+
+def check_connections(where: Mapping[str, tuple[Any, ...]], kind: Kind) -> None:
+    """Refuse what cannot befall these connections."""
+    if kind not in OF_NETWORK:
+        raise UsageError(
+            f"{kind.value} befalls requests, and not connections: use faults.on(...) or faults.after(...)"
+        )
+    if not any(road in where for road in ROADS):
+        if kind is Kind.REFUSE and "client_id" in where:
+            raise UsageError("refuse: a broker does not know who knocks; partition() is for one client")
+        return
+    if any(matcher not in ROADS for matcher in where):
+        raise UsageError(
+            "source= and to= are brokers, client_id= and broker= a client's connections: give one or the other"
+        )
+    if kind is not Kind.PARTITION:
+        raise UsageError(
+            f"{kind.value} is for clients: between brokers there is partition(), and faults.between(...)"
+        )
+    ends = {end for road in ROADS for end in where.get(road, ())}
+    if all(road in where for road in ROADS) and len(ends) < 2:
+        raise UsageError(f"source= and to= are both {ends.pop()}: nothing lies between a broker and itself")
 
 
 def error_named(error: object) -> ErrorCode:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.durations import duration_ms
 from mockbroker.core.links import CONTROLLER
+from mockbroker.core.rates import bytes_per_s
 from mockbroker.core.usage import UsageError
 from mockbroker.faults.checks import COUNTERS, ROADS, error_named
 from mockbroker.faults.rule import LEASE_MS, Action, Kind, Place, Rule
@@ -30,6 +31,7 @@ _NEEDS = {
     Kind.THROTTLE: "duration",
     Kind.TRUNCATE: "bytes",
     Kind.HOLD: "lease",
+    Kind.BANDWIDTH: "rate",
 }
 
 
@@ -49,6 +51,7 @@ def written(rule: Rule) -> dict[str, Any]:
         "duration": f"{action.ms}ms",
         "bytes": action.bytes,
         "lease": f"{action.ms}ms",
+        "rate": f"{action.rate} B/s",
     }
     if action.kind in _NEEDS:
         table[_NEEDS[action.kind]] = needs[_NEEDS[action.kind]]
@@ -82,7 +85,9 @@ def _rule(table: object, checker: Checker) -> Rule:
     given = dict(table)
     places = [place for place in Place if place.value in given]
     if len(places) != 1:
-        raise UsageError("expected one of on, after and between, with the name of an API or a message")
+        raise UsageError(
+            "expected one of on, after and between, with the name of an API or a message, or network = '*'"
+        )
     if "when" in given:
         raise UsageError("when= is a function, and cannot be data")
     what, action = given.pop(places[0].value), _action(given)
@@ -104,13 +109,15 @@ def _action(given: dict[str, Any]) -> Action:
 
 
 def action_of(kind: Kind, value: Any = None) -> Action:
-    """An action with its one argument, checked: an error, a duration, a number of bytes."""
+    """An action with its one argument, checked: an error, a duration, a number of bytes, a rate."""
     if kind is Kind.FAIL:
         return Action(kind, error=error_named(value))
     if kind is Kind.HOLD:
         return Action(kind, ms=LEASE_MS if value is None else _some_ms(kind, value))
     if kind in (Kind.DELAY, Kind.THROTTLE):
         return Action(kind, ms=_some_ms(kind, value))
+    if kind is Kind.BANDWIDTH:
+        return Action(kind, rate=bytes_per_s(value))
     if kind is Kind.TRUNCATE:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise UsageError(f"truncate({value!r}): expected how many bytes of the answer leave, from 0 up")

@@ -125,6 +125,8 @@ class Fault:
         name = " or ".join(self.rule.what)
         if self.rule.place is Place.BETWEEN:
             return f"{name} message".lstrip()
+        if self.rule.place is Place.NETWORK:
+            return "connection"
         return f"{name} request".lstrip()
 
     def _whose(self) -> str:

@@ -26,6 +26,8 @@ class Place(Enum):
     AFTER = "after"
     # On the road between two brokers.
     BETWEEN = "between"
+    # On the connections themselves, whatever goes over them.
+    NETWORK = "network"
 
 
 class Kind(Enum):
@@ -39,22 +41,32 @@ class Kind(Enum):
     CORRUPT = "corrupt"
     TRUNCATE = "truncate"
     HOLD = "hold"
+    # What befalls connections.
+    PARTITION = "partition"
+    HALF_OPEN = "half_open"
+    RESET = "reset"
+    BANDWIDTH = "bandwidth"
+    ACCEPT_THEN_SILENCE = "accept_then_silence"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What is done, with what that needs: an error, a number of bytes, or milliseconds."""
+    """What is done, with what that needs: an error, a number of bytes, milliseconds, or bytes in a second."""
 
     kind: Kind
     error: ErrorCode = ErrorCode.NONE
     ms: int = 0
     bytes: int = 0
+    rate: int = 0
 
     def __str__(self) -> str:
         if self.kind is Kind.FAIL:
             return f"fail {self.error.name}"
         if self.kind in (Kind.DELAY, Kind.THROTTLE):
             return f"{self.kind.value} {self.ms / 1_000:g}s"
+        if self.kind is Kind.BANDWIDTH:
+            return f"bandwidth {self.rate} B/s"
         return f"truncate {self.bytes}" if self.kind is Kind.TRUNCATE else self.kind.value
 
 
@@ -81,7 +93,10 @@ class Rule:
     @property
     def subject(self) -> str:
         """What it is about, as it was written: "on JoinGroup group=g nth=3"."""
-        told = [f"{self.place.value} {' or '.join(self.what) or '*'}"]
+        everything = "" if self.place is Place.NETWORK else " *"
+        told = [
+            f"{self.place.value} {' or '.join(self.what)}" if self.what else self.place.value + everything
+        ]
         told += [f"{matcher}={'|'.join(map(_said, values))}" for matcher, values in self.where.items()]
         for counter in ("nth", "every", "times", "probability"):
             if (value := getattr(self, counter)) is not None:

@@ -96,11 +96,10 @@ def _parked(server: Server) -> Iterator[Parked]:
 
 
 def clients_of(server: Server) -> Iterator[Client]:
-    """The connections whose clients have not hung up."""
-    for connection in server.connections:
+    """The connections whose clients have not hung up; of a server that has ended, those that never did."""
+    for connection in server.left or [one for one in server.connections if not one.gone()]:
         talk = connection.conversation
-        if not connection.gone():
-            yield Client(talk.peer.ordinal, talk.client_id, talk.peer.software, talk.node.id)
+        yield Client(talk.peer.ordinal, talk.client_id, talk.peer.software, talk.node.id)
 
 
 def _troubles(world: World, server: Server | None) -> Iterator[str]:

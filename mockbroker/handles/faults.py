@@ -13,6 +13,7 @@ from mockbroker.faults.data import action_of
 from mockbroker.faults.gate import Gate as CoreGate
 from mockbroker.faults.rule import Kind, Place, Rule
 from mockbroker.handles.armed import Fault, FaultControls, Gate, GateControls, TrioFault, TrioGate
+from mockbroker.handles.network_faults import Connections, MatchingConnections
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
@@ -200,6 +201,15 @@ class FaultsControls(Generic[FaultT, GateT]):
         >>> cluster.faults.between("MetadataUpdate", to=2).hold()
         """
         return self._subject(Place.BETWEEN, message, matchers)
+
+    def network(self, **matchers: Unpack[MatchingConnections]) -> Connections[FaultT]:
+        """Meet connections themselves, whatever goes over them; the matchers are those of `MatchingConnections`.
+
+        >>> cluster.faults.network(client_id="app-a", broker=1, optional=True).half_open()
+        <Fault network client_id=app-a broker=1: half_open>
+        """
+        make = self._book.checker.rule(Place.NETWORK, None, matchers)
+        return Connections(make, lambda rule: self._wrapped(self._at.do(self._book.arm, rule)))
 
     def _subject(self, place: Place, what: object, matchers: Any) -> Subject[FaultT, GateT]:
         make = self._book.checker.rule(place, what, matchers)

@@ -69,7 +69,7 @@ class TopicControls:
             self.name,
             partitions,
             copies,
-            configs={name: _config_text(value) for name, value in config.items()},
+            configs={name: config_text(value) for name, value in config.items()},
         )
         try:
             world.controller.create_topics([Planner(world.controller.image, world.defaults).plan(wish)])
@@ -325,7 +325,7 @@ class TopicControls:
             for name, value in config.items():
                 overrides.pop(name.replace("_", "."), None)
                 if value is not None:
-                    overrides[name.replace("_", ".")] = _config_text(value)
+                    overrides[name.replace("_", ".")] = config_text(value)
             try:
                 check_topic_overrides(overrides)
             except KafkaError as refused:
@@ -352,7 +352,8 @@ class TopicControls:
         return Condition(f"{count} records in {self.name}", look, now)
 
 
-def _config_text(value: object) -> str:
+def config_text(value: object) -> str:
+    """A config as Kafka wants it: text, and true and false in small letters."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -18,6 +18,7 @@ import trio
 from mockbroker.conversation import Conversation
 from mockbroker.core.outcomes import Altered
 from mockbroker.core.ticket import Disconnect, Ticket
+from mockbroker.server.farewell import parting_error
 from mockbroker.server.ports import reset
 from mockbroker.server.sending import Part, send_now
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mockbroker.core.call import Call
+    from mockbroker.faults.network import Trouble
     from mockbroker.server.listener import Listener
 
 log = logging.getLogger("mockbroker.server")
@@ -42,6 +44,7 @@ class Connection:
     """A connection of `listener`, from accept to close."""
 
     __slots__ = (
+        "_dismissed",
         "_frame_since",
         "_idle_s",
         "_listener",
@@ -49,9 +52,13 @@ class Connection:
         "_since",
         "_socket",
         "_turns",
+        "_waiting",
+        "_woken",
+        "client",
         "closed",
         "conversation",
         "parked",
+        "trouble",
     )
 
     def __init__(
@@ -67,8 +74,19 @@ class Connection:
         self._since = self._frame_since = math.inf
         # The answer that this client is owed and that is not here yet.
         self.parked: Ticket[Any] | None = None
+        # The wait for it, whether that is over, and whether it is over without the answer.
+        self._waiting = trio.CancelScope()
+        self._woken = self._dismissed = False
         self.conversation = conversation
         self.closed = False
+        # Who the client has said to be, as far as the network has heard of it, and what has befallen this line.
+        self.client: str | None = None
+        self.trouble: Trouble | None = None
+
+    @property
+    def broker(self) -> int:
+        """The id of the broker that it leads to."""
+        return self._listener.node.id
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
@@ -100,11 +118,19 @@ class Connection:
             reset(self._socket)
             self._scope.cancel()
 
+    def dismiss(self) -> None:
+        """The cluster ends: what this client is owed does not come any more, and it is told so now."""
+        if self.parked is not None and not self._woken:
+            self._dismissed = True
+            self._wake(self.parked, self._waiting)
+
     def look(self, now: float, not_before: float) -> None:
         """Give this client up if it is gone or too slow; time before `not_before` does not count.
 
         Asked for every connection now and then, which is cheaper than a deadline on every wait.
         """
+        if self.trouble is not None:
+            return  # it is a fault that makes it slow
         begun = self._frame_since < math.inf
         limit_s = self._listener.shell.frame_timeout_s if begun else self._idle_s
         since = self._frame_since if begun else self._since
@@ -162,18 +188,23 @@ class Connection:
         """Read, answer, repeat.  Returns the reason why it is over."""
         conversation, receive_into = self.conversation, self._socket.recv_into
         while not self.closed:
-            if self._listener.paused:
-                await self._listener.until_resumed()
+            if self._listener.paused or (self.trouble is not None and self.trouble.silent):
+                await self._until_clear()
                 continue
+            space = conversation.space()
             try:
-                count = receive_into(conversation.space())
+                count = receive_into(space if self.trouble is None else self._step_of(space))
             except BlockingIOError:
                 await self._until_readable()
                 continue
             if count == 0:
                 return "the client hung up" + (" in the middle of a request" if conversation.pending else "")
             await self._take_turn()
+            if self.trouble is not None and self.trouble.pace is not None:
+                await self._through_trouble(self.trouble.passing(count, inwards=True))
             calls = conversation.received(count)
+            if calls and conversation.client_id != self.client and not await self._introduced():
+                break
             conversation.waiting = len(calls)
             for opened in calls:
                 conversation.waiting -= 1
@@ -209,11 +240,14 @@ class Connection:
         except Exception as bug:  # noqa: BLE001 - whatever a handler raises is recorded, not lost
             return self._met_a_bug(bug, call)
         if isinstance(response, Ticket):
-            if not response.done and not await self._arrival(response):
+            if response.done or await self._arrival(response):
+                response = response.result
+            elif self._dismissed:
+                response = self.conversation.give_up(call, parting_error(call.api))
+            else:
                 return "the client hung up while it was owed an answer"
-            response = response.result
-        if self._listener.paused:
-            await self._listener.until_resumed()
+        if self._listener.paused or self.trouble is not None:
+            await self._until_clear()
         if self.closed:
             return "the broker broke off"
         if isinstance(response, Disconnect):
@@ -240,29 +274,34 @@ class Connection:
             return altered.ends
         mute = altered.mute
         # KIP-219: a client that is throttled has its answer at once, and is not heard for that long.
-        if mute is not None and not mute.done and not await self._arrival(mute):
-            return "the client hung up while it was throttled"
-        return None
+        if mute is None or mute.done or await self._arrival(mute) or self._dismissed:
+            return None
+        return "the client hung up while it was throttled"
 
     def _met_a_bug(self, bug: Exception, call: Call[Any]) -> str:
         self._listener.shell.report(bug, f"{call!r}: {call.body!r}")
         return "mockbroker has a bug"
 
     async def _arrival(self, ticket: Ticket[Any]) -> bool:
-        """Wait for an answer, reading nothing more.  False if either side broke off before it came."""
+        """Wait for an answer, reading nothing more.
+
+        False if either side broke off before it came, or if this wait was dismissed.
+        """
         if self.closed:
             ticket.abandon()
             return False
-        shell = self._listener.shell
         self.parked = ticket
+        self._dismissed = False
         try:
             with trio.CancelScope() as waiting:
+                self._waiting = waiting
                 ticket.when_done(lambda _: self._wake(ticket, waiting))
                 await self._until_hung_up()
         finally:
             self.parked = None
-            if ticket.done:
-                shell.arrived -= 1
+            if self._woken:
+                self._woken = False
+                self._listener.shell.arrived -= 1
         if ticket.done:
             return True
         ticket.abandon()
@@ -270,7 +309,8 @@ class Connection:
 
     def _wake(self, ticket: Ticket[Any], waiting: trio.CancelScope) -> None:
         """The answer is here, and is the next thing to be sent, unless nobody waits for it any longer."""
-        if self.parked is ticket:
+        if self.parked is ticket and not self._woken:
+            self._woken = True
             self._listener.shell.arrived += 1
             waiting.cancel()
 
@@ -301,6 +341,13 @@ class Connection:
         self._since = math.inf
 
     async def _send(self, parts: Sequence[Part]) -> None:
+        """Send all parts, as the network lets them through."""
+        while self.trouble is not None and parts:
+            await self._until_clear()
+            parts = await self._send_slowly(parts)
+        await self._send_freely(parts)
+
+    async def _send_freely(self, parts: Sequence[Part]) -> None:
         """Send all parts; waits while the client does not take them."""
         left = send_now(self._socket, parts)
         while left:
@@ -310,6 +357,50 @@ class Connection:
             if self._listener.paused:
                 await self._listener.until_resumed()
             left = send_now(self._socket, left)
+
+    # -- what befalls the line --------------------------------------------------------------------
+
+    async def _introduced(self) -> bool:
+        """The client has said who it is: now there may be rules about it.  False if they end this connection."""
+        self.client = self.conversation.client_id
+        network = self._listener.shell.network
+        if network is not None and network.armed:
+            network.named(self)
+            await self._until_clear()
+        return not self.closed
+
+    async def _until_clear(self) -> None:
+        """Wait while the broker is paused, or the network lets nothing through."""
+        while not self.closed:
+            if self._listener.paused:
+                await self._listener.until_resumed()
+            elif self.trouble is not None and self.trouble.silent:
+                await self._through_trouble(self.trouble.healing())
+            else:
+                return
+
+    async def _through_trouble(self, ticket: Ticket[None]) -> None:
+        """Wait for what the network does; raises OSError when the client has hung up meanwhile."""
+        if await self._arrival(ticket):
+            return
+        if not self._dismissed:
+            raise ConnectionResetError("the client hung up while the network was in trouble")
+        self.trouble = None  # the cluster ends, and keeps nobody waiting
+
+    def _step_of(self, space: memoryview) -> memoryview:
+        """As much of it as comes over a slow line at once."""
+        pace = None if self.trouble is None else self.trouble.pace
+        return space if pace is None else space[: pace.step_bytes]
+
+    async def _send_slowly(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """Send step by step while the line is slow; gives what is left when it is not any more."""
+        data = memoryview(b"".join(parts))
+        while data and self.trouble is not None and self.trouble.pace is not None:
+            step = data[: self.trouble.pace.step_bytes]
+            await self._through_trouble(self.trouble.passing(len(step), inwards=False))
+            await self._send_freely([step])
+            data = data[len(step) :]
+        return [data] if data else []
 
     def __repr__(self) -> str:
         peer = self.conversation.peer

@@ -46,6 +46,7 @@ class Listener:
         "_listening",
         "_nursery",
         "_port",
+        "_refusing",
         "_resumed",
         "_resumed_at",
         "_room",
@@ -61,6 +62,7 @@ class Listener:
         # A dict, because whatever is done to all connections is done in the order in which they came.
         self._connections: dict[Connection, None] = {}
         self._listening = trio.Event()
+        self._refusing = False
         self._room = trio.Event()
         self._resumed = trio.Event()
         self._resumed_at = -math.inf
@@ -79,15 +81,31 @@ class Listener:
         return list(self._connections)
 
     def open(self) -> None:
-        """Listen."""
-        self._port.listen()
-        self._listening.set()
+        """Listen, unless a fault has it that nobody is let in."""
+        if not self._refusing:
+            self._port.listen()
+            self._listening.set()
+
+    def refuse(self) -> None:
+        """Let nobody in any more, whatever befalls the broker; who is in stays."""
+        self._refusing = True
+        self._stop_listening()
+
+    def admit(self) -> None:
+        """The end of `refuse`: who knocks is let in again, if the broker is there."""
+        self._refusing = False
+        if self.node.up:
+            self.open()
+
+    def _stop_listening(self) -> None:
+        if self._listening.is_set():  # else somebody may wait for this very event
+            self._listening = trio.Event()
+        trio.lowlevel.notify_closing(self._port.socket)
+        self._port.refuse()
 
     def shut(self) -> None:
         """Refuse, and reset what is there; the port stays ours."""
-        self._listening = trio.Event()
-        trio.lowlevel.notify_closing(self._port.socket)
-        self._port.refuse()
+        self._stop_listening()
         self._reset_all()
         self.wake()  # a paused broker can crash, and those who wait for it shall notice
 
@@ -209,6 +227,8 @@ class Listener:
         conversation = Conversation(self.node, peer, self.shell.faults)
         connection = Connection(sock, self, conversation, self._idle_s)
         self._connections[connection] = None
+        if self.shell.network is not None and self.shell.network.armed:
+            self.shell.network.opened(connection)
         self._nursery.start_soon(connection.run)
 
     @property

@@ -2,6 +2,7 @@
 
 `Portal.start` returns when the server serves; `call` runs one function inside the server's thread and
 carries its result or exception over; `close` ends everything within two seconds whatever clients do.
+Neither waits for ever for a thread that is stuck: who blocks it is shown instead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 
@@ -21,6 +22,51 @@ from mockbroker.server.run import Server
 T = TypeVar("T")
 
 CLOSE_TIMEOUT_S = 2.0
+# Of these two seconds, the last part is for whoever has not come to an end by being asked to.
+ASKING_SHARE = 0.9
+# The longest step takes a few seconds, a jump in time over many sessions; whatever takes longer has no end.
+CALL_TIMEOUT_S = 30.0
+# Who was stuck a moment ago is not given as much time again.
+CALL_AGAIN_TIMEOUT_S = 0.1
+
+
+class Stuck(AssertionError):
+    """The brokers' thread does something that does not end; the message shows where it is."""
+
+
+class _Errand(Generic[T]):
+    """One call on its way through the server's thread and back."""
+
+    __slots__ = ("_act", "_args", "_failure", "_result", "over", "ran", "wanted")
+
+    def __init__(self, act: Callable[..., T], args: tuple[Any, ...]) -> None:
+        self._act = act
+        self._args = args
+        self._failure: BaseException | None = None
+        self._result: T
+        self.over = threading.Event()
+        # Whether it was run at all, and whether anybody still wants it to be.
+        self.ran = False
+        self.wanted = True
+
+    def run(self) -> None:
+        """Do it, in the server's thread."""
+        if self.wanted:
+            try:
+                self._result = self._act(*self._args)
+            except BaseException as failure:  # noqa: BLE001 - it is raised again, in the thread that cares
+                self._failure = failure
+            self.ran = True
+        self.over.set()
+
+    def outcome(self) -> T:
+        """What came of it."""
+        if self._failure is not None:
+            try:
+                raise self._failure
+            finally:
+                self._failure = None  # or exception and frame hold on to each other
+        return self._result
 
 
 class Serving(Protocol):
@@ -33,7 +79,9 @@ class Serving(Protocol):
 class Portal:
     """The way into the thread of one server."""
 
-    __slots__ = ("_failure", "_opened", "_scope", "_server", "_serving", "_thread", "_token")
+    __slots__ = (
+        "_errands", "_failure", "_opened", "_scope", "_server", "_serving", "_stuck", "_thread", "_token",
+    )  # fmt: skip
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
@@ -42,6 +90,8 @@ class Portal:
         self._server: Server | None = None
         self._scope = trio.CancelScope()
         self._token: trio.lowlevel.TrioToken | None = None
+        self._errands = dict[_Errand[Any], None]()
+        self._stuck = False
         # A daemon, so that a test run that forgets to close still ends.
         self._thread = threading.Thread(target=self._run, name="mockbroker", daemon=True)
 
@@ -64,30 +114,57 @@ class Portal:
         assert self._server is not None, "a portal is handed out once its server serves"
         return self._server
 
-    def call(self, act: Callable[..., T], *args: Any) -> T:
-        """Run `act` as one step of the world, in the server's thread; gives what it returns or raises."""
+    def call(self, act: Callable[..., T], *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> T:
+        """Run `act` as one step of the world, in the server's thread; gives what it returns or raises.
+
+        Raises Stuck if that thread does not come to it, which is somebody's code that never returns.
+        """
         if threading.current_thread() is self._thread:
             return self.server.control(act, *args)  # a fault rule's own code may give orders, too
         _refuse_trio()
+        assert self._token is not None, "a portal is handed out once its server serves"
+        errand = _Errand[T](self.server.control, (act, *args))
+        self._errands[errand] = None
         try:
-            return trio.from_thread.run_sync(self.server.control, act, *args, trio_token=self._token)
+            self._token.run_sync_soon(errand.run)
+            self._await(errand, min(timeout_s, CALL_AGAIN_TIMEOUT_S) if self._stuck else timeout_s)
         except trio.RunFinishedError:
             raise UsageError("this cluster is closed; use it inside its `with` block") from self._failure
+        finally:
+            errand.wanted = False
+            del self._errands[errand]
+        return errand.outcome()
 
-    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """End the server, and raise the bugs of ours that it met.  Closing twice is fine."""
+    def _await(self, errand: _Errand[Any], timeout_s: float) -> None:
+        """Wait for what came of an errand; raises Stuck, or RunFinishedError if the server ended instead."""
+        self._stuck = not errand.over.wait(timeout_s)
+        if self._stuck:
+            raise Stuck(f"mockbroker's thread has not answered for {timeout_s:g} s:\n{self._whereabouts()}")
+        if not errand.ran:
+            raise trio.RunFinishedError
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S, *, drain_s: float = 0.0) -> None:
+        """End the server, and raise the bugs of ours that it met.  Closing twice is fine.
+
+        Whoever waits is answered, and has `drain_s` to hang up.  Raises Stuck after `timeout_s`.
+        """
         if self._thread.is_alive():
-            assert self._token is not None
-            with contextlib.suppress(trio.RunFinishedError):  # it may end by itself between two lines
-                self._token.run_sync_soon(self._scope.cancel)
-            self._thread.join(timeout_s)
+            self._soon(lambda: self.server.end(drain_s))
+            self._thread.join(timeout_s * ASKING_SHARE)
+            self._soon(self._scope.cancel)
+            self._thread.join(timeout_s * (1 - ASKING_SHARE))
             if self._thread.is_alive():
-                where = self._whereabouts()
-                raise AssertionError(f"mockbroker did not end within {timeout_s:g} s:\n{where}")
+                self._stuck = True
+                raise Stuck(f"mockbroker did not end within {timeout_s:g} s:\n{self._whereabouts()}")
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
         self.server.raise_bugs()
+
+    def _soon(self, act: Callable[[], object]) -> None:
+        assert self._token is not None, "a portal is handed out once its server serves"
+        with contextlib.suppress(trio.RunFinishedError):  # it may end by itself between two lines
+            self._token.run_sync_soon(act)
 
     def started(self, value: Server | None = None) -> None:
         """Told by `serve` that all ports listen (this object is its task status)."""
@@ -101,6 +178,8 @@ class Portal:
             self._failure = failure
         finally:
             self._opened.set()
+            for errand in list(self._errands):
+                errand.over.set()  # nobody runs it any more
 
     async def _main(self) -> None:
         self._token = trio.lowlevel.current_trio_token()

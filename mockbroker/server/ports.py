@@ -83,7 +83,10 @@ class HeldPort:
         if not self._chosen:
             self.close()
             return
-        self.refuse()
+        try:
+            self.refuse()
+        except UsageError:
+            return  # somebody took the port in between; then it is kept from everybody else, too
         _tombstones.append(self)
         while len(_tombstones) > TOMBSTONES_MAX:
             _tombstones.popleft().close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from mockbroker.server.bugs import BrokerBug, raise_bugs
+from mockbroker.server.farewell import say_goodbye
 from mockbroker.server.listener import Listener
 from mockbroker.server.ports import HeldPort
 from mockbroker.server.shell import Shell
@@ -33,10 +34,14 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S1
 class Server:
     """A running server, as those see it who started it."""
 
-    __slots__ = ("_shell", "addresses", "listeners")
+    __slots__ = ("_drain_s", "_ending", "_shell", "addresses", "left", "listeners")
 
     def __init__(self, shell: Shell, addresses: dict[int, tuple[str, int]]) -> None:
         self._shell = shell
+        self._ending = trio.Event()
+        self._drain_s = 0.0
+        # The connections that were still there when everything was over.
+        self.left: list[Connection] = []
         # Where clients reach each broker, as the metadata tells them.
         self.addresses = addresses
         self.listeners: dict[int, Listener] = {}
@@ -62,6 +67,16 @@ class Server:
     def faults(self) -> FaultHook | None:
         """What meets the requests of its clients."""
         return self._shell.faults
+
+    def end(self, drain_s: float = 0.0) -> None:
+        """End in peace: whoever waits is answered, and has `drain_s` to hang up; then `serve` returns."""
+        self._drain_s = drain_s
+        self._ending.set()
+
+    async def until_ended(self) -> None:
+        """Wait for `end`, and say goodbye."""
+        await self._ending.wait()
+        self.left = await say_goodbye(self._shell, lambda: self.connections, self._drain_s)
 
     def next_ordinal(self) -> int:
         """A number for a connection that is none of a socket's."""
@@ -91,7 +106,9 @@ async def serve(
     frame_timeout_s: float = FRAME_TIMEOUT_S,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve every broker of `world` until cancelled; `started` gives the Server once all ports listen.
+    """Serve every broker of `world` until cancelled, or until `Server.end`.
+
+    `started` gives the Server once all ports listen.
 
     `ports` maps broker ids to ports; 0, or none given, has a free one chosen.  `advertise` is the host that
     metadata names, `host` itself if left out.  Raises UsageError, PortInUse among them, before it starts.
@@ -111,6 +128,8 @@ async def serve(
         async with trio.open_nursery() as nursery:
             for node_id, door in doors.items():
                 server.listeners[node_id] = Listener(shell, world.nodes[node_id], door, nursery)
+            if shell.network is not None:
+                shell.network.wires = server
             held.pop_all()  # from here on the listeners see to their ports
             await _serve(shell, server, nursery, task_status)
 
@@ -118,7 +137,7 @@ async def serve(
 async def _serve(
     shell: Shell, server: Server, nursery: trio.Nursery, task_status: trio.TaskStatus[Server]
 ) -> None:
-    """Listen, say so, and let everything run until the nursery is cancelled."""
+    """Listen, say so, and let everything run until the end, or until somebody cancels it all."""
     try:
         for listener in server.listeners.values():
             listener.open()
@@ -126,7 +145,8 @@ async def _serve(
             nursery.start_soon(listener.watch)
         nursery.start_soon(shell.timekeeper.run)
         task_status.started(server)
-        await trio.sleep_forever()
+        await server.until_ended()
+        nursery.cancel_scope.cancel()
     finally:
         for listener in server.listeners.values():
             listener.close()

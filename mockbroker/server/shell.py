@@ -24,11 +24,12 @@ log = logging.getLogger("mockbroker.server")
 class Shell:
     """The common part of a server's tasks."""
 
-    __slots__ = ("arrived", "crashes", "faults", "frame_timeout_s", "met", "timekeeper", "world")
+    __slots__ = ("arrived", "crashes", "faults", "frame_timeout_s", "met", "network", "timekeeper", "world")
 
     def __init__(self, world: World, faults: FaultHook | None, frame_timeout_s: float) -> None:
         self.world = world
         self.faults = faults
+        self.network = None if faults is None else faults.network
         self.frame_timeout_s = frame_timeout_s
         self.crashes: list[BrokerBug] = []
         self.timekeeper = Timekeeper(world.clock, world.patience, self.report)

@@ -64,10 +64,13 @@ class RawClient:
         return self.answer(request, version)
 
     def _exactly(self, count: int) -> bytes:
-        data = self.socket.recv(count, socket.MSG_WAITALL)
-        if len(data) < count:
-            raise EOFError(f"{self.name} got {len(data)} of {count} bytes, then the end")
-        return data
+        data = bytearray()
+        while len(data) < count:
+            arrived = self.socket.recv(count - len(data))
+            if not arrived:
+                raise EOFError(f"{self.name} got {len(data)} of {count} bytes, then the end")
+            data += arrived
+        return bytes(data)
 
     def fetch(self, topic: str, partition: int, offset: int, *, max_wait_ms: int = 0) -> Any:
         return self.ask(fetch_request(topic, partition, offset, max_wait_ms=max_wait_ms), 11)

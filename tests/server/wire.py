@@ -198,6 +198,9 @@ class Meddling(FaultHook):
     def __bool__(self) -> bool:
         return self.armed
 
+    def end(self) -> None:
+        self.armed = False
+
     def before(self, call: Any, node: Any) -> Any:
         self.asked.append(call.api)
         return self._before(call, node)
