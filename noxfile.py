@@ -44,6 +44,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def flake(session: nox.Session) -> None:
+    """Run the eleven tests so many times in a row: `-- 100`, `-- 100 --busy 2`, or others: `-- 100 FILE -k NAME`."""
+    install(session, "test")
+    session.run("python", "-m", "tests.flake", *(session.posargs or ["100"]))
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """Check every annotation; the clients are installed because the tests call them."""
     install(session, "test", "types")

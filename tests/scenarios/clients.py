@@ -113,7 +113,7 @@ class KafkaPython:
             auto_offset_reset=how.reset,
             enable_auto_commit=False,
         )
-        self.consumer.subscribe([how.topic], listener=_Listener())
+        self.consumer.subscribe([how.topic], listener=Listener())
 
     @staticmethod
     def common(bootstrap: str) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class KafkaPython:
             self.producer.close(timeout=CLOSE_S)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library is untyped
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the library is untyped
     """Has kafka-python take its assignments in `poll`, as an app with a listener does."""
 
     def on_partitions_revoked(self, revoked: object) -> None:

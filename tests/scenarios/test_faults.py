@@ -17,22 +17,6 @@ def member(cluster: Cluster, name: str) -> Membership:
     return Membership(cluster.bootstrap, "orders", "billing", name)
 
 
-@pytest.mark.parametrize(("idempotent", "copies"), [(False, 2), (True, 1)])
-def test_a_lost_answer_has_the_record_stored_twice_unless_the_producer_is_idempotent(
-    mockbroker: Cluster, library: Library, *, idempotent: bool, copies: int
-) -> None:
-    topic = mockbroker.topic("orders")
-    topic.create()
-    with mockbroker.faults.after("Produce", topic="orders", nth=1).disconnect() as lost:
-        producer = library.Producer(mockbroker.bootstrap, "all", idempotent=idempotent)
-        try:
-            assert producer.send("orders", 0, [b"x"]) == [b"x"]
-        finally:
-            producer.close()
-        assert lost.hits == 1
-    assert topic.values() == [b"x"] * copies
-
-
 @pytest.mark.parametrize("library", [KafkaPython, Confluent], ids=["kafka-python", "confluent-kafka"])
 def test_one_partition_is_refused_a_few_times_and_the_others_go_on(
     mockbroker: Cluster, library: Library
@@ -92,21 +76,6 @@ def test_the_coordinator_dies_when_everybody_has_joined_and_nobody_is_synced(
             group.wait_committed("orders", dict.fromkeys(range(PARTITIONS), 1), timeout=PATIENCE)
     received = sorted(value for app in (*apps, late) for value in app.values)
     assert received == [b"%d" % partition for partition in range(PARTITIONS)]
-
-
-def test_the_coordinator_dies_at_the_same_step_of_a_ghosts_rebalance(
-    mockbroker: Cluster, library: Library
-) -> None:
-    mockbroker.topic("orders").create(partitions=PARTITIONS)
-    group = mockbroker.group("billing")
-    with workers(library, member(mockbroker, "a"), member(mockbroker, "b")):
-        group.wait_stable(members=2)
-        with mockbroker.faults.on("SyncGroup", group="billing").hold() as gate:
-            group.join_ghost(topics=["orders"])
-            gate.wait_arrived(timeout=PATIENCE)
-            mockbroker.coordinator_of("billing").crash()
-        group.wait_stable(members=3, timeout=PATIENCE)
-        mockbroker.assert_no_loss("orders")
 
 
 def test_who_joins_first_is_for_the_test_to_choose(mockbroker: Cluster, library: Library) -> None:

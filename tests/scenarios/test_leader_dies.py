@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mockbroker import Cluster
 from mockbroker.waiting import Condition
-from tests.scenarios.clients import Acks, Confluent, Library, Membership
+from tests.scenarios.clients import Confluent, Library, Membership
 from tests.scenarios.workers import BATCH, Sender, Worker, send
 
 
@@ -60,18 +58,6 @@ def test_exactly_the_unreplicated_suffix_is_lost_by_an_unclean_election(
     assert topic.values() == kept == [b"1", b"2", b"3"]
     leader.restart()
     assert topic.partition(0).replica(leader.id).end_offset == 3  # it follows, and forgets what nobody has
-
-
-@pytest.mark.parametrize(("acks", "kept"), [("1", False), ("all", True)])
-def test_unclean_election(mockbroker: Cluster, library: Library, acks: Acks, kept: bool) -> None:
-    topic = mockbroker.topic("orders")
-    topic.create(replication=3, config={"min.insync.replicas": 2})
-    if acks == "1":
-        topic.partition(0).freeze_followers()
-    assert send(library, mockbroker.bootstrap, "orders", b"paid", acks=acks) == [b"paid"]
-    mockbroker.leader_of("orders").crash()
-    topic.partition(0).elect(unclean=True)
-    assert (b"paid" in topic.values()) is kept
 
 
 def test_a_consumer_follows_the_new_leader(mockbroker: Cluster, library: Library) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from mockbroker import Cluster
-from tests.scenarios.clients import LIBRARIES, Library, Membership
+from tests.scenarios.clients import Library, Membership
 from tests.scenarios.workers import Worker, workers
 
 ROOT = Path(__file__).parents[2]
@@ -78,32 +72,6 @@ def test_a_static_member_that_is_restarted_finds_its_partitions_and_disturbs_nob
         assert after.generation == before.generation
         assert after.assignment["i-b"] == mine
         assert after.assignment["i-a"] == before.assignment["i-a"]
-
-
-@contextmanager
-def process(library: str, cluster: Cluster, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker in a process of its own, killed at the latest when the block ends."""
-    command = [sys.executable, "-m", "tests.scenarios.app", library, cluster.bootstrap, name, str(SESSION_MS)]
-    with subprocess.Popen(command, cwd=ROOT) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-@pytest.mark.parametrize("name", LIBRARIES)
-def test_a_killed_worker_is_replaced_after_its_session_timeout_in_no_time(
-    mockbroker: Cluster, name: str
-) -> None:
-    topic, group = mockbroker.topic("orders"), mockbroker.group("billing")
-    topic.create(partitions=4)
-    here = replace(member(mockbroker, "app-a"), session_ms=SESSION_MS)
-    with Worker(LIBRARIES[name], here), process(name, mockbroker, "app-b") as app_b:
-        group.wait_stable(members=2, timeout="20s")  # an interpreter has to start
-        app_b.kill()  # SIGKILL: no LeaveGroup, and its connection may look alive for a moment
-        mockbroker.clock.advance("45s")
-        assert group.wait_stable(members=1).assignment["app-a"] == topic.partitions
-        assert "app-b" in group.history()[-1].reason
 
 
 def test_a_live_member_outlives_any_jump_in_time(mockbroker: Cluster, library: Library) -> None:

@@ -158,10 +158,16 @@ def workers(library: Library, *hows: Membership) -> Iterator[list[Worker]]:
 
 
 def send(
-    library: Library, bootstrap: str, topic: str, *values: bytes, acks: Acks = "all", partition: int = 0
+    library: Library,
+    bootstrap: str,
+    topic: str,
+    *values: bytes,
+    acks: Acks = "all",
+    partition: int = 0,
+    idempotent: bool = False,
 ) -> list[bytes]:
     """Produce some values with a client of its own, and give those that were acknowledged."""
-    producer = library.Producer(bootstrap, acks)
+    producer = library.Producer(bootstrap, acks, idempotent=idempotent)
     try:
         return producer.send(topic, partition, values)
     finally:
