@@ -59,7 +59,7 @@ def test_the_coordinator_dies_when_everybody_has_joined_and_nobody_is_synced(
     topic.create(partitions=PARTITIONS)
     two, third = [member(mockbroker, name) for name in ("a", "b")], member(mockbroker, "c")
     with workers(library, *two) as apps:
-        group.wait_stable(members=2)
+        group.wait_positioned(timeout=PATIENCE)
         with (
             mockbroker.faults.on("SyncGroup", group="billing").hold() as gate,
             Worker(library, third) as late,
