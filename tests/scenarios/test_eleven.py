@@ -70,7 +70,7 @@ def test_3_the_coordinator_dies_in_the_middle_of_a_rebalance(mockbroker: Cluster
     mockbroker.topic("orders").create(partitions=PARTITIONS)
     with workers(library, member(mockbroker, "a"), member(mockbroker, "b")):
         group = mockbroker.group("billing")
-        # At rest: a leader of kafka-python 3.0 that joins again for fresh metadata forgets that if its SyncGroup is lost.
+        # At rest: a leader of kafka-python 3.0 that joins again for fresh metadata forgets it if its SyncGroup is lost.
         group.wait_positioned(timeout=PATIENCE)
         with mockbroker.faults.on("SyncGroup", group="billing").hold() as gate:
             group.join_ghost(topics=["orders"])
