@@ -13,7 +13,7 @@ from mockbroker.core import elections, settings
 from mockbroker.core.elections import Rules
 from mockbroker.core.features import FIRST_LEVELS
 from mockbroker.core.image import NO_LEADER, BrokerImage, ConfigKind, Image, PartitionImage, TopicImage
-from mockbroker.core.links import CONTROLLER, Message
+from mockbroker.core.links import CONTROLLER, Disconnected, Message
 from mockbroker.core.messages import (
     AlterPartition,
     AlterPartitionResponse,
@@ -326,7 +326,9 @@ class Controller:
         elif isinstance(message, BrokerRegistration):
             self._unfence(message.source, new_incarnation=True, clean=message.clean)
             self.tell(message.source)
-        else:
+        elif not isinstance(
+            message, Disconnected
+        ):  # whom the controller counts as alive is a matter of sessions
             assert isinstance(message, BrokerHeartbeat), f"{message!r} is not for the controller"
             if not self.image.alive(message.source):
                 self._unfence(message.source, new_incarnation=False, clean=True)

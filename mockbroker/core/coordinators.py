@@ -103,10 +103,15 @@ class Coordinators:
             if not shard.loading:
                 shard.forget_topic(topic)
 
-    def look_for_leaders(self, *, everybody: bool = False) -> None:
+    def look_for_leaders(self) -> None:
         """Leaders may have changed, or roads to them are open again: markers may go on their way."""
         for shard in self.transactions.values():
-            shard.markers.ask_again(everybody=everybody)
+            shard.markers.look()
+
+    def disconnected(self, broker: int) -> None:
+        """Another broker is gone, and with it what it would have answered."""
+        for shard in self.transactions.values():
+            shard.markers.disconnected(broker)
 
 
 def _serving(shard: S | None) -> S:

@@ -39,6 +39,12 @@ class Message:
         return f"{self.name} {self.source} -> {self.target}"
 
 
+class Disconnected(Message):
+    """The target has noticed that it is not connected to the source any more: what it asked for will not come."""
+
+    __slots__ = ()
+
+
 class Receiver(Protocol):
     """An end of links."""
 
@@ -119,13 +125,18 @@ class Links:
         self._clock.call_at(due_ms, arrive)
 
     def cut(self, one: int, other: int) -> None:
-        """Break the road between two ends, in both directions; what is on it is lost."""
+        """Break the road between two ends, in both directions; what is on it is lost, and both ends notice."""
         ends = {(one, other), (other, one)}
         for road in map(self._road, sorted(ends)):
             road.cut = True
             road.breaks += 1
             road.free_ms = 0
         self._queue = deque(m for m in self._queue if (m.source, m.target) not in ends)
+        self._queue.extend(Disconnected(source, target) for source, target in sorted(ends))
+
+    def hang_up(self, end: int) -> None:
+        """An end has died, and all others notice."""
+        self._queue.extend(Disconnected(end, other) for other in self._receivers if other != end)
 
     def mend(self, one: int, other: int) -> None:
         """Repair the road.  What was lost stays lost: the ends must ask again."""

@@ -150,16 +150,19 @@ class LoadCoordinator(Message):
 class AddPartitionsToTxn(Message):
     """A broker asks a transaction coordinator whether partitions are part of a transaction, or makes them so.
 
-    `answered` is called with the verdicts when they have come back; see `AddPartitionsToTxnResponse`.
+    `answered` is called with the verdicts when they have come back, see `AddPartitionsToTxnResponse`; `lost` when
+    the question or its answer got lost.
     """
 
-    __slots__ = ("add", "answered", "places", "producer", "transactional_id")
+    __slots__ = ("add", "answered", "lost", "places", "producer", "transactional_id")
 
     def __init__(
         self, source: int, target: int, transactional_id: str, producer: tuple[int, int],
         places: tuple[tuple[str, int], ...], *, add: bool, answered: Callable[[TxnVerdicts], None],
+        lost: Callable[[], None],
     ) -> None:  # fmt: skip
         super().__init__(source, target)
+        self.lost = lost
         self.transactional_id = transactional_id
         self.producer = producer
         self.places = places
@@ -185,12 +188,13 @@ class WriteTxnMarkers(Message):
     """
 
     __slots__ = (
-        "commit", "coordinator_epoch", "coordinator_index", "index", "producer", "topic", "transactional_id", "version",
+        "commit", "coordinator_epoch", "coordinator_index", "index", "producer", "round", "topic", "transactional_id",
+        "version",
     )  # fmt: skip
 
     def __init__(
         self, source: int, target: int, transactional_id: str, *, producer: tuple[int, int], commit: bool,
-        topic: str, index: int, coordinator_index: int, coordinator_epoch: int, version: int,
+        topic: str, index: int, coordinator_index: int, coordinator_epoch: int, round: int, version: int,
     ) -> None:  # fmt: skip
         super().__init__(source, target)
         self.transactional_id = transactional_id
@@ -201,6 +205,8 @@ class WriteTxnMarkers(Message):
         # The coordinator's partition, to which the answer goes, and the term that it decided in.
         self.coordinator_index = coordinator_index
         self.coordinator_epoch = coordinator_epoch
+        # Which of the coordinator's transactions this is about: the next one may have the same id and epoch.
+        self.round = round
         self.version = version
 
 

@@ -12,7 +12,7 @@ from mockbroker.core import settings
 from mockbroker.core.coordinators import Coordinators
 from mockbroker.core.fetch_sessions import FetchSessions
 from mockbroker.core.image import Image, PartitionImage, TopicImage
-from mockbroker.core.links import CONTROLLER, Message
+from mockbroker.core.links import CONTROLLER, Disconnected, Message
 from mockbroker.core.messages import (
     AlterPartition,
     AlterPartitionResponse,
@@ -27,7 +27,8 @@ from mockbroker.core.replica import Replica
 from mockbroker.core.retention import NEVER_MS, next_look_ms, start_by_retention
 from mockbroker.core.ticket import Reply, Ticket
 from mockbroker.core.topic_configs import TopicConfig, resolve
-from mockbroker.core.transactions.talk import receive_transactional
+from mockbroker.core.transactions import talk
+from mockbroker.core.transactions.enrolment import Enrolments
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Node:
         self.image = Image()
         self.replicas: dict[tuple[str, int], Replica] = {}
         self.coordinators = Coordinators(self)
+        self.enrolments = Enrolments(self)
         self.fetch_sessions = FetchSessions(self)
         self.up = True
         self.paused = False
@@ -198,6 +200,15 @@ class Node:
         """The setting producer.id.expiration.ms."""
         return self.config[settings.PRODUCER_ID_EXPIRATION_MS]
 
+    @property
+    def verifies_transactions(self) -> bool:
+        """The setting transaction.partition.verification.enable."""
+        return self.config[settings.TRANSACTION_PARTITION_VERIFICATION]
+
+    def reaches(self, broker: int) -> bool:
+        """Whether there is a connection to another broker, or to itself."""
+        return self.world.nodes[broker].up and self.links.connected(self.id, broker)
+
     # -- retention --------------------------------------------------------------------------------
 
     def log_grew(self) -> None:
@@ -258,13 +269,15 @@ class Node:
                 replica.leadership.receive_verdict(message)
         elif isinstance(message, LoadCoordinator):
             self.coordinators.load(message)
+        elif isinstance(message, Disconnected):
+            self.enrolments.disconnected(message.source)
+            self.coordinators.disconnected(message.source)
         else:
-            receive_transactional(self, message)
+            talk.receive(self, message)
 
     def lost(self, message: Message) -> None:
         """A message of this broker's, or its answer, got lost: it asks again, as after a broken connection."""
-        if isinstance(message, FollowerFetchResponse | AlterPartitionResponse):
-            message = message.asked
+        message = getattr(message, "asked", message)
         if message.source != self.id:
             return
         if isinstance(message, FollowerFetch):
@@ -277,6 +290,8 @@ class Node:
                 replica.leadership.lost(message)
         elif isinstance(message, BrokerHeartbeat | BrokerRegistration):
             self.call_in(HEARTBEAT_INTERVAL_MS, self.heartbeat)
+        else:
+            talk.lost(self, message)
 
     def _receive_fetch(self, fetch: FollowerFetch) -> None:
         replica = self.replicas.get((fetch.topic, fetch.index))
@@ -373,6 +388,7 @@ class Node:
         self._inbox.clear()
         self._early.clear()
         self.coordinators.clear()
+        self.enrolments.clear()
         self.fetch_sessions = FetchSessions(self)
         self._producer_ids = iter(range(0))
         self._retention_check = None
@@ -423,4 +439,4 @@ class Node:
                 replica.following.fetch()
             elif replica.leadership is not None and CONTROLLER in others:
                 replica.leadership.reconsider()
-        self.coordinators.look_for_leaders(everybody=True)
+        self.coordinators.look_for_leaders()

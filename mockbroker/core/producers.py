@@ -23,6 +23,7 @@ REMEMBERED_BATCHES = 5
 EXPIRY_SCAN_MS = 600_000
 
 SEQUENCE_MAX = 2**31 - 1
+NO_SEQUENCE = -1
 
 # From this transaction version on, a marker carries the epoch after that of its transaction (KIP-1228).
 MARKERS_BUMP = 2
@@ -50,6 +51,10 @@ class Producer:
     coordinator_epoch: int = -1
     transaction_start: int | None = None
 
+    def has_open(self, epoch: int) -> bool:
+        """Whether a transaction of this epoch is open."""
+        return self.transaction_start is not None and self.epoch == epoch
+
     @property
     def next_sequence(self) -> int:
         """The sequence that the next batch of this epoch must begin with."""
@@ -57,6 +62,19 @@ class Producer:
             return 0
         last = self.sent[-1].last_sequence
         return 0 if last == SEQUENCE_MAX else last + 1
+
+
+@dataclass(slots=True, eq=False)
+class Verification:
+    """A question to a coordinator, whether a producer's transaction may begin here; each is only equal to itself.
+
+    An answer is worth nothing once anything of the producer's transactions has been written: by then it is about
+    another one than the next.
+    """
+
+    epoch: int
+    # The lowest sequence that was refused or waits meanwhile; none behind it may begin the transaction.
+    lowest_sequence: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,12 +89,12 @@ class AbortedTransaction:
 class Producers:
     """All producers of one log, and the transactions they have open in it."""
 
-    __slots__ = ("_by_id", "_to_verify", "_unreplicated", "aborted")
+    __slots__ = ("_asked", "_by_id", "_unreplicated", "aborted")
 
     def __init__(self) -> None:
         self._by_id: dict[int, Producer] = {}
-        # Producers whose transactions have been asked about and not begun: epoch, and the lowest sequence seen.
-        self._to_verify: dict[int, tuple[int, int]] = {}
+        # Producers whose transactions have been asked about and have not begun.
+        self._asked: dict[int, Verification] = {}
         self.aborted: list[AbortedTransaction] = []
         # Ended transactions whose marker is not yet committed: they still hold back the last stable offset.
         self._unreplicated: list[tuple[int, int]] = []
@@ -89,24 +107,51 @@ class Producers:
         """All that is known, in the order in which producers appeared."""
         return list(self._by_id.items())
 
-    def must_verify(self, batch: Batch, *, from_zero: bool) -> bool:
-        """Whether the coordinator must be asked before this batch begins a transaction here (KIP-890).
+    def verification(
+        self, producer_id: int, epoch: int, sequence: int = NO_SEQUENCE, *, from_zero: bool = False
+    ) -> Verification | None:
+        """What a coordinator must be asked before a transaction begins here (KIP-890); None where one is open.
 
         `from_zero`: each epoch is one transaction, so that it begins with sequence 0 also where the producer is not
         known.  Raises INVALID_PRODUCER_EPOCH for a producer that this log knows to be fenced.
         """
-        known = self._by_id.get(batch.producer_id)
-        if known is not None:
-            _check_epoch(batch.producer_id, batch.producer_epoch, known)
-            if known.transaction_start is not None and known.epoch == batch.producer_epoch:
-                return False
-        epoch, lowest = self._to_verify.get(batch.producer_id, (batch.producer_epoch, batch.base_sequence))
-        if epoch != batch.producer_epoch:
-            lowest = batch.base_sequence
+        self.check_epoch(producer_id, epoch)
+        known = self._by_id.get(producer_id)
+        if known is not None and known.has_open(epoch):
+            return None
+        asked = self._asked.get(producer_id)
+        if asked is None:
+            asked = self._asked[producer_id] = Verification(epoch, sequence)
+        elif epoch > asked.epoch:
+            asked.epoch, asked.lowest_sequence = epoch, sequence
+        elif epoch == asked.epoch:
+            asked.lowest_sequence = min(asked.lowest_sequence, sequence)
         if from_zero and known is None:
-            lowest = 0
-        self._to_verify[batch.producer_id] = (batch.producer_epoch, min(lowest, batch.base_sequence))
-        return True
+            asked.lowest_sequence = 0
+        return asked
+
+    def check_verified(self, producer_id: int, epoch: int, verified: Verification | None) -> None:
+        """Let a transaction begin only by the verification that was asked for last.
+
+        Raises INVALID_TXN_STATE where it is another one: what the coordinator has said is of a transaction that has
+        ended since.
+        """
+        known = self._by_id.get(producer_id)
+        if known is not None and known.has_open(epoch):
+            return
+        if verified is None or self._asked.get(producer_id) is not verified:
+            raise KafkaError(
+                ErrorCode.INVALID_TXN_STATE, f"Producer {producer_id} has no verified transaction here"
+            )
+
+    def check_epoch(self, producer_id: int, epoch: int) -> None:
+        """Raise INVALID_PRODUCER_EPOCH for a producer that this log knows to be fenced."""
+        known = self._by_id.get(producer_id)
+        if known is not None and epoch < known.epoch:
+            raise KafkaError(
+                ErrorCode.INVALID_PRODUCER_EPOCH,
+                f"Producer {producer_id} has epoch {epoch}, and {known.epoch} was seen",
+            )
 
     def check_marker(self, producer_id: int, epoch: int, coordinator_epoch: int, version: int) -> None:
         """Judge a marker.  Raises INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED.
@@ -126,44 +171,46 @@ class Producers:
         if coordinator_epoch < known.coordinator_epoch:
             raise KafkaError(ErrorCode.TRANSACTION_COORDINATOR_FENCED)
 
-    def check(self, batch: Batch, now_ms: int, expiration_ms: int) -> SentBatch | None:
-        """Judge a batch that a client wants appended.
-
-        Returns the earlier batch of which it is an exact resend, or None for a new one.  Raises
-        INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER or INVALID_TXN_STATE.
-        """
-        if batch.producer_id < 0 or batch.producer_epoch < 0:
-            return None
+    def find_duplicate(self, batch: Batch, now_ms: int, expiration_ms: int) -> SentBatch | None:
+        """The earlier batch of which this one is an exact resend."""
         known = self._by_id.get(batch.producer_id)
         if known is not None and self._expired(known, now_ms, expiration_ms):
             del self._by_id[batch.producer_id]
-            known = None
-        self._check_verified(batch, known)
-        if known is None:
-            # Nothing to compare with: any sequence is a beginning (Kafka 2.5, KIP-360).
             return None
-        if batch.producer_epoch == known.epoch:
-            for sent in known.sent:
-                if (sent.first_sequence, sent.last_sequence) == (batch.base_sequence, batch.last_sequence):
-                    return sent
-        self._check_order(batch, known)
-        return None
+        if known is None or batch.producer_epoch != known.epoch:
+            return None
+        sequences = (batch.base_sequence, batch.last_sequence)
+        same = (sent for sent in known.sent if (sent.first_sequence, sent.last_sequence) == sequences)
+        return next(same, None)
 
-    def _check_verified(self, batch: Batch, known: Producer | None) -> None:
+    def check(self, batch: Batch) -> None:
+        """Judge a new batch that a client wants appended.
+
+        Raises INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER or INVALID_TXN_STATE.
+        """
+        self.check_epoch(batch.producer_id, batch.producer_epoch)
+        known = self._by_id.get(batch.producer_id)
+        self._check_refused(batch, known)
+        # Where there is nothing to compare with, any sequence is a beginning (Kafka 2.5, KIP-360).
+        if known is not None:
+            self._check_order(batch, known)
+
+    def _check_refused(self, batch: Batch, known: Producer | None) -> None:
         """A transaction does not begin behind a batch that was refused while the coordinator was asked."""
-        if not batch.is_transactional or batch.producer_id not in self._to_verify:
+        asked = self._asked.get(batch.producer_id)
+        if not batch.is_transactional or asked is None:
             return
-        if known is not None and known.transaction_start is not None:
+        if known is not None and known.has_open(batch.producer_epoch):
             return
-        epoch, lowest = self._to_verify[batch.producer_id]
-        if epoch == batch.producer_epoch and batch.base_sequence > lowest:
+        if asked.epoch == batch.producer_epoch and batch.base_sequence > asked.lowest_sequence:
             raise KafkaError(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-                f"Producer {batch.producer_id} sent sequence {batch.base_sequence}, after {lowest} was refused",
+                f"Producer {batch.producer_id} sent sequence {batch.base_sequence}, after "
+                f"{asked.lowest_sequence} was refused",
             )
 
-    def _check_order(self, batch: Batch, known: Producer) -> None:
-        _check_epoch(batch.producer_id, batch.producer_epoch, known)
+    @staticmethod
+    def _check_order(batch: Batch, known: Producer) -> None:
         expected = known.next_sequence if batch.producer_epoch == known.epoch else 0
         if batch.base_sequence != expected:
             raise KafkaError(
@@ -196,6 +243,8 @@ class Producers:
             # A lower one gets here where the leader had forgotten the producer: what is in the log is so.
             known.epoch = batch.producer_epoch
             known.sent.clear()
+        if batch.is_transactional:
+            self._asked.pop(batch.producer_id, None)
         known.seen_ms = now_ms
         known.last_timestamp = batch.max_timestamp
         if batch.is_control:
@@ -212,7 +261,6 @@ class Producers:
         )
         if batch.is_transactional and known.transaction_start is None:
             known.transaction_start = batch.base_offset
-            self._to_verify.pop(batch.producer_id, None)
 
     def _end_transaction(self, batch: Batch, known: Producer) -> None:
         marker = read_marker(batch)
@@ -237,11 +285,3 @@ class Producers:
     def aborted_between(self, start: int, below: int) -> list[AbortedTransaction]:
         """Aborted transactions that overlap [start, below)."""
         return [a for a in self.aborted if a.last_offset >= start and a.first_offset < below]
-
-
-def _check_epoch(producer_id: int, epoch: int, known: Producer) -> None:
-    if epoch < known.epoch:
-        raise KafkaError(
-            ErrorCode.INVALID_PRODUCER_EPOCH,
-            f"Producer {producer_id} has epoch {epoch}, and {known.epoch} was seen",
-        )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mockbroker.core.clock import Clock, Timer
     from mockbroker.core.image import PartitionImage
     from mockbroker.core.links import Links
+    from mockbroker.core.producers import Verification
     from mockbroker.core.topic_configs import TopicConfig
     from mockbroker.core.witness import Witness
     from mockbroker.records.batch import Batch
@@ -63,6 +64,10 @@ class Surroundings(Protocol):
     @property
     def producer_id_expiration_ms(self) -> int:
         """How long an idle producer is remembered."""
+
+    @property
+    def verifies_transactions(self) -> bool:
+        """Whether a transaction begins only where its coordinator has said so."""
 
 
 @dataclass(slots=True)
@@ -173,17 +178,30 @@ class Replica:
 
     # -- the log ----------------------------------------------------------------------------------
 
-    def append(self, batch: Batch, *, from_client: bool = False) -> Appended:
-        """Add a batch as the leader.  Raises KafkaError when its producer's sequence or epoch is not right."""
+    def append_from_client(self, batch: Batch, verified: Verification | None) -> Appended:
+        """Add a batch of a client's, unless it is there already.
+
+        `verified`: by which verification it may begin a transaction.  Raises KafkaError when its producer's
+        sequence, epoch or transaction is not right.
+        """
+        if batch.producer_id < 0 or batch.producer_epoch < 0:
+            return self.append(batch)
+        expiration_ms = self.broker.producer_id_expiration_ms
+        earlier = self.producers.find_duplicate(batch, self.broker.clock.now, expiration_ms)
+        if earlier is not None:
+            place = Appended(earlier.base_offset, earlier.last_offset, earlier.timestamp, duplicate=True)
+            if self.broker.witness is not None:
+                self.broker.witness.appended(self, batch, place)
+            return place
+        if batch.is_transactional and self.broker.verifies_transactions:
+            self.producers.check_verified(batch.producer_id, batch.producer_epoch, verified)
+        self.producers.check(batch)
+        return self.append(batch)
+
+    def append(self, batch: Batch) -> Appended:
+        """Add a batch as the leader."""
         assert self.leadership is not None, f"{self!r} does not lead"
         now_ms = self.broker.clock.now
-        if from_client and batch.producer_id >= 0:
-            earlier = self.producers.check(batch, now_ms, self.broker.producer_id_expiration_ms)
-            if earlier is not None:
-                place = Appended(earlier.base_offset, earlier.last_offset, earlier.timestamp, duplicate=True)
-                if self.broker.witness is not None:
-                    self.broker.witness.appended(self, batch, place)
-                return place
         placed = batch.place(self.log.end, self.leader_epoch)
         previous_end = self.log.end
         self._add(placed, now_ms)

@@ -120,6 +120,12 @@ class Shard:
 
     # -- writing ----------------------------------------------------------------------------------
 
+    def refusal(self) -> KafkaError | None:
+        """Why nothing can be written now, if so."""
+        if not self.replica.leading:
+            return KafkaError(ErrorCode.NOT_COORDINATOR)
+        return None if self.replica.enough_in_sync() else KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+
     def write(
         self,
         records: list[tuple[bytes, bytes | None]],
@@ -137,9 +143,8 @@ class Shard:
         if not records:
             ticket.resolve(respond(None))
             return ticket
-        if not self.replica.leading or not self.replica.enough_in_sync():
-            code = ErrorCode.COORDINATOR_NOT_AVAILABLE if self.replica.leading else ErrorCode.NOT_COORDINATOR
-            ticket.resolve(respond(KafkaError(code)))
+        if (refusal := self.refusal()) is not None:
+            ticket.resolve(respond(refusal))
             return ticket
         now_ms = self.node.clock.now
         producer_id, producer_epoch = producer or (-1, -1)

@@ -198,6 +198,7 @@ class World:
         """Kill a broker.  The controller notices after `noticed_ms` of broker time; None: as the defaults say."""
         self.history.note(broker, "crash")
         self.nodes[broker].crash()
+        self.links.hang_up(broker)
         self._lose(broker, noticed_ms)
 
     def restart(self, broker: int) -> None:

@@ -18,7 +18,6 @@ from mockbroker.core import settings
 from mockbroker.core.controller import INTERNAL_TOPICS
 from mockbroker.core.delayed import DelayedProduce, Written
 from mockbroker.core.ticket import Disconnect, then
-from mockbroker.core.transactions.talk import enrol
 from mockbroker.handlers.registry import answers
 from mockbroker.handlers.shapes import LeaderHints
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from mockbroker.core.call import Call
     from mockbroker.core.messages import TxnVerdicts
     from mockbroker.core.node import Node
+    from mockbroker.core.producers import Verification
     from mockbroker.core.replica import Replica
     from mockbroker.core.ticket import Reply, Ticket
 
@@ -48,6 +48,9 @@ Answer = ProduceResponse | Disconnect | None
 
 # The first version whose clients know the codec.
 ZSTD_SINCE = 7
+
+# Topic and index of a partition.
+Place = tuple[str, int]
 
 ACKS_NONE, ACKS_LEADER, ACKS_ALL = 0, 1, -1
 
@@ -123,7 +126,7 @@ class _Producing:
     """One produce request on its way: its answer so far, and what still has to be replicated."""
 
     __slots__ = (
-        "_acks", "_asked", "_body", "_call", "_hints", "_node", "_response", "_verdicts", "_written",
+        "_acks", "_asked", "_body", "_call", "_hints", "_node", "_response", "_verdicts", "_verifications", "_written",
     )  # fmt: skip
 
     def __init__(self, call: Call[ProduceRequest], node: Node) -> None:
@@ -136,7 +139,9 @@ class _Producing:
         self._response = ProduceResponse()
         self._asked = self._each_once()
         # What the transaction's coordinator said of partitions in which a transaction would begin.
-        self._verdicts: dict[tuple[str, int], ErrorCode] = {}
+        self._verdicts: dict[Place, ErrorCode] = {}
+        # What it was asked for each of them.
+        self._verifications: dict[Place, Verification] = {}
 
     def reply(self) -> Reply[Answer]:
         if (spoiled := self._spoiled()) is not None:
@@ -194,11 +199,11 @@ class _Producing:
 
     # -- transactions -----------------------------------------------------------------------------
 
-    def _beginning_transactions(self) -> dict[tuple[str, int], Batch]:
+    def _beginning_transactions(self) -> dict[Place, Batch]:
         """The batches that would begin their producer's transaction in their partition."""
         if self._body.transactional_id is None or not self._node.config[VERIFICATION]:
             return {}
-        beginning: dict[tuple[str, int], Batch] = {}
+        beginning: dict[Place, Batch] = {}
         for topic, parts in self._asked:
             for part in parts.values():
                 name = self._name_of(topic)
@@ -210,23 +215,31 @@ class _Producing:
         """The batch, if the coordinator must be asked for it.  What is wrong with it is said when it is appended."""
         try:
             batch = self._admitted(topic, part)
-            producers = self._node.leader_of(topic, part.index).producers
         except KafkaError:
             return None
         if not batch.is_transactional:
             return None
         try:
-            must = producers.must_verify(batch, from_zero=self._call.version >= JOINS_SINCE)
-            return batch if must else None
-        except KafkaError as fenced:
-            self._verdicts[topic, part.index] = fenced.code
+            verification = self._node.leader_of(topic, part.index).producers.verification(
+                batch.producer_id,
+                batch.producer_epoch,
+                batch.base_sequence,
+                from_zero=self._call.version >= JOINS_SINCE,
+            )
+        except (
+            KafkaError
+        ) as refused:  # fenced, or not to be written here: that stays so until the others have theirs
+            self._verdicts[topic, part.index] = refused.code
             return None
+        if verification is None:
+            return None
+        self._verifications[topic, part.index] = verification
+        return batch
 
-    def _enrol(self, beginning: dict[tuple[str, int], Batch]) -> Ticket[TxnVerdicts]:
+    def _enrol(self, beginning: dict[Place, Batch]) -> Ticket[TxnVerdicts]:
         """Ask the coordinator of the transaction; from v12 on that makes the partitions part of it."""
         batch = next(iter(beginning.values()))
-        return enrol(
-            self._node,
+        return self._node.enrolments.ask(
             self._body.transactional_id or "",
             (batch.producer_id, batch.producer_epoch),
             list(beginning),
@@ -302,7 +315,7 @@ class _Producing:
         if self._acks == ACKS_ALL and not replica.enough_in_sync():
             raise KafkaError(ErrorCode.NOT_ENOUGH_REPLICAS)
         valid = validate_produced(batch, _rules(replica, self._node.wall_ms))
-        appended = replica.append(valid, from_client=True)
+        appended = replica.append_from_client(valid, self._verifications.get((replica.topic, index)))
         partition = ProducedPartition(
             index=index,
             base_offset=appended.base_offset,

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockbroker.core import settings
 from mockbroker.core.groups.attendance import hear
 from mockbroker.core.groups.committing import Committer, Verdicts
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.groups.offsets import OffsetToCommit
 from mockbroker.core.ticket import then
-from mockbroker.core.transactions.talk import enrol
 from mockbroker.handlers.registry import answers
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.transactions import (
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.shard import GroupShard
     from mockbroker.core.messages import TxnVerdicts
     from mockbroker.core.node import Node
+    from mockbroker.core.producers import Verification
     from mockbroker.core.ticket import Reply
 
 # The first versions whose clients know COORDINATOR_LOAD_IN_PROGRESS here, TRANSACTION_ABORTABLE, and that
@@ -91,28 +90,20 @@ def txn_offset_commit(call: Call[TxnOffsetCommitRequest], node: Node) -> Reply[T
     shard = node.group_shard(body.group_id)
     place = (OFFSETS_TOPIC, shard.replica.index)
     producer = (body.producer_id, body.producer_epoch)
-    if not node.config[settings.TRANSACTION_PARTITION_VERIFICATION]:
-        return _keep(call, shard, asked, response)
+    verification = shard.replica.producers.verification(*producer) if node.verifies_transactions else None
+    if verification is None:
+        return _keep(call, shard, asked, response, None)
 
     def go_on(verdicts: TxnVerdicts) -> Reply[TxnOffsetCommitResponse]:
-        return _keep_if(call, shard, asked, response, verdicts[place])
+        verdict = verdicts[place]
+        if verdict is not ErrorCode.NONE:
+            return _all(call, asked, response, _NOT_ASKED.get(verdict, verdict))
+        if not shard.open:
+            return _all(call, asked, response, ErrorCode.NOT_COORDINATOR)
+        return _keep(call, shard, asked, response, verification)
 
     add = call.version >= JOINS_SINCE
-    return then(enrol(node, body.transactional_id, producer, [place], add=add), go_on)
-
-
-def _keep_if(
-    call: Call[TxnOffsetCommitRequest],
-    shard: GroupShard,
-    asked: list[tuple[TxnCommittedPartition, OffsetToCommit]],
-    response: TxnOffsetCommitResponse,
-    verdict: ErrorCode,
-) -> Reply[TxnOffsetCommitResponse]:
-    if verdict is not ErrorCode.NONE:
-        return _all(call, asked, response, _NOT_ASKED.get(verdict, verdict))
-    if not shard.open:
-        return _all(call, asked, response, ErrorCode.NOT_COORDINATOR)
-    return _keep(call, shard, asked, response)
+    return then(node.enrolments.ask(body.transactional_id, producer, [place], add=add), go_on)
 
 
 def _all(
@@ -131,6 +122,7 @@ def _keep(
     shard: GroupShard,
     asked: list[tuple[TxnCommittedPartition, OffsetToCommit]],
     response: TxnOffsetCommitResponse,
+    verified: Verification | None,
 ) -> Reply[TxnOffsetCommitResponse]:
     """Have the group's coordinator write them; each partition gets its verdict."""
     body = call.body
@@ -151,7 +143,9 @@ def _keep(
     try:
         offsets = [offset for _, offset in asked]
         world = shard.node.world
-        reply = world.on_behalf_of(call, lambda: shard.commit_in_transaction(who, offsets, producer))
+        reply = world.on_behalf_of(
+            call, lambda: shard.commit_in_transaction(who, offsets, producer, verified)
+        )
         return then(reply, finish)
     except KafkaError as refused:
         return _all(call, asked, response, ErrorCode(refused.code))

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mockbroker.core.groups.coordination import TRANSACTIONS_TOPIC, coordinator_partition
+from mockbroker.core.transactions.states import TxnState
 from mockbroker.core.usage import UsageError
 from mockbroker.handles.records import TopicPartition
+from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.waiting import Condition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mockbroker.core.durations import Duration
     from mockbroker.core.links import Message
     from mockbroker.core.transactions.shard import TransactionShard
@@ -81,6 +85,33 @@ class TransactionControls:
         return self.snapshot().state
 
     @property
+    def producer_id(self) -> int:
+        """The producer id that goes with it; -1 for an id that nobody has used yet.
+
+        >>> cluster.transaction("payer-1").producer_id
+        -1
+        """
+        return self.snapshot().producer_id
+
+    @property
+    def epoch(self) -> int:
+        """The producer epoch of its owner: whoever has an older one is shut out.
+
+        >>> cluster.transaction("payer-1").epoch
+        -1
+        """
+        return self.snapshot().epoch
+
+    @property
+    def timeout(self) -> float:
+        """How many seconds its transactions may be open, as its producer has set it.
+
+        >>> cluster.transaction("payer-1").timeout
+        0.0
+        """
+        return self.snapshot().timeout
+
+    @property
     def partitions(self) -> tuple[TopicPartition, ...]:
         """The partitions of its open transaction.
 
@@ -89,33 +120,78 @@ class TransactionControls:
         """
         return self.snapshot().partitions
 
+    @property
+    def outstanding(self) -> tuple[TopicPartition, ...]:
+        """The partitions in which the end of its transaction is decided and not written yet.
+
+        >>> cluster.transaction("payer-1").outstanding
+        ()
+        """
+        return self.snapshot().outstanding
+
     def abort(self) -> None:
         """Abort its open transaction and shut its producer out, as its timeout does.
 
+        Raises UsageError where there is none, or where its end is under way.
+
         >>> cluster.transaction("payer-1").abort()  # doctest: +SKIP
         """
-        self._at.do(lambda: self._shard().abort(self.id))
+        self._at.do(lambda: self._act("be aborted", lambda shard: shard.abort(self.id)))
 
     def expire(self) -> None:
         """Let the timeout of its transaction have passed now: it is aborted, and its producer shut out.
 
+        Raises UsageError as `abort` does.
+
         >>> cluster.transaction("payer-1").expire()  # doctest: +SKIP
         """
-        self.abort()
+        self._at.do(lambda: self._act("expire", lambda shard: shard.abort(self.id)))
 
     def fence(self) -> None:
         """Give its next epoch away, as to another producer with the same id; an open transaction is aborted.
 
+        Raises UsageError while the end of a transaction is under way.
+
         >>> cluster.transaction("payer-1").fence()  # doctest: +SKIP
         """
-        self._at.do(lambda: self._shard().fence(self.id))
+        self._at.do(lambda: self._act("be fenced", lambda shard: shard.fence(self.id)))
 
     def forget(self) -> None:
         """Let the coordinator forget it, as after transactional.id.expiration.ms without a transaction.
 
+        Raises UsageError while a transaction is open, or its end under way.
+
         >>> cluster.transaction("payer-1").forget()  # doctest: +SKIP
         """
-        self._at.do(lambda: self._shard().forget(self.id))
+        self._at.do(lambda: self._act("be forgotten", lambda shard: shard.forget(self.id)))
+
+    def _act(self, wish: str, act: Callable[[TransactionShard], object]) -> None:
+        shard = self._shard()
+        try:
+            if (refusal := shard.refusal()) is not None:
+                raise refusal
+            act(shard)
+        except KafkaError as refused:
+            raise UsageError(
+                f"transaction {self.id} cannot {wish}, it {self._standing(refused.code)}"
+            ) from refused
+
+    def _standing(self, code: int) -> str:
+        """What is in the way, and what to do about it."""
+        found = self._snapshot()
+        if code == ErrorCode.INVALID_TXN_STATE:
+            is_open = found.state == TxnState.ONGOING.title
+            wait = (
+                "end or abort() it first" if is_open else 'a producer has to begin one: wait_state("Ongoing")'
+            )
+            return f"is {found.state}: {wait}"
+        if code != ErrorCode.CONCURRENT_TRANSACTIONS:
+            return f"is {found.state}: too few replicas of its partition of {TRANSACTIONS_TOPIC} are in sync"
+        markers = ", ".join(f"{topic}-{partition}" for topic, partition in found.outstanding)
+        missing = (
+            f"the markers for {markers} are not written" if markers else "a change of it is not replicated"
+        )
+        return f"is {found.state} and busy: {missing}. Let that happen first, then wait_state(...)"
 
     def hang(self, topic: str, partition: int = 0) -> GateControls:
         """Hold back the marker that ends its transaction in one partition, until the gate that is given lets go.

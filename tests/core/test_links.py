@@ -6,7 +6,7 @@ import pytest
 
 from mockbroker.core import links as links_module
 from mockbroker.core.clock import Clock
-from mockbroker.core.links import CONTROLLER, Links, Message
+from mockbroker.core.links import CONTROLLER, Disconnected, Links, Message
 
 
 class Letter(Message):
@@ -25,12 +25,16 @@ class Reader:
     def __init__(self) -> None:
         self.words: list[str] = []
         self.missed: list[str] = []
+        self.disconnected: list[int] = []
 
     def lost(self, message: Message) -> None:
         assert isinstance(message, Letter)
         self.missed.append(message.word)
 
     def receive(self, message: Message) -> None:
+        if isinstance(message, Disconnected):
+            self.disconnected.append(message.source)
+            return
         assert isinstance(message, Letter)
         self.words.append(message.word)
 
@@ -166,6 +170,16 @@ def test_both_ends_hear_of_a_message_that_was_lost(post: Post) -> None:
     post.links.lose(Letter(1, 1, "to itself"))
     assert [post.readers[end].missed for end in (1, 2, CONTROLLER)] == [["a", "to itself"], ["a"], []]
     assert post.read == []
+
+
+def test_both_ends_of_a_cut_road_notice_and_everybody_that_an_end_has_died(post: Post) -> None:
+    post.links.cut(1, 2)
+    post.links.run_to_quiet()
+    noticed = [post.readers[end].disconnected for end in (1, 2, CONTROLLER)]
+    assert noticed == [[2], [1], []]
+    post.links.hang_up(2)
+    post.links.run_to_quiet()
+    assert noticed == [[2, 2], [1], [2]]
 
 
 def test_a_road_remembers_how_often_it_was_cut(post: Post) -> None:

@@ -28,8 +28,11 @@ class Log:
 
     def check(self, batch: Batch) -> int | None:
         """The offset of the batch that this one repeats, if it does."""
-        sent = self.producers.check(batch, self.now_ms, DAY_MS)
-        return None if sent is None else sent.base_offset
+        sent = self.producers.find_duplicate(batch, self.now_ms, DAY_MS)
+        if sent is not None:
+            return sent.base_offset
+        self.producers.check(batch)
+        return None
 
     def end_transaction(self, producer_id: int, how: ControlType, epoch: int = 0) -> None:
         marker = build_control_batch(

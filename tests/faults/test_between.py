@@ -281,10 +281,12 @@ def test_messages_about_transactions_are_matched_by_what_they_are_about() -> Non
 
     marker = WriteTxnMarkers(
         1, 2, "payer", producer=(1, 0), commit=True, topic="orders", index=3, coordinator_index=0,
-        coordinator_epoch=0, version=2,
+        coordinator_epoch=0, round=1, version=2,
     )  # fmt: skip
     places = (("orders", 3), ("invoices", 0))
-    asked = AddPartitionsToTxn(1, 2, "payer", (1, 0), places, add=True, answered=lambda _: None)
+    asked = AddPartitionsToTxn(
+        1, 2, "payer", (1, 0), places, add=True, answered=lambda _: None, lost=lambda: None
+    )
     answered = AddPartitionsToTxnResponse(asked, {})
     for message in (marker, WriteTxnMarkersResponse(marker, ErrorCode.NONE), asked, answered):
         assert seen(message, transactional_id="payer", topic="orders", partition=3)

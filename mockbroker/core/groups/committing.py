@@ -141,7 +141,7 @@ def delete_offsets(shard: GroupShard, group: ClassicGroup, places: Sequence[Plac
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND)
     if group.state is not State.EMPTY and not group.is_consumer:
         raise KafkaError(ErrorCode.NON_EMPTY_GROUP)
-    written = shard.offsets.written(group.id)
+    known = shard.offsets.places(group.id)
     verdicts = [
         ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC if group.subscribes(topic) else ErrorCode.NONE
         for topic, _ in places
@@ -149,7 +149,7 @@ def delete_offsets(shard: GroupShard, group: ClassicGroup, places: Sequence[Plac
     records = [
         OffsetRemoved(group.id, *place)
         for place, verdict in zip(places, verdicts, strict=True)
-        if verdict is ErrorCode.NONE and place in written
+        if verdict is ErrorCode.NONE and place in known
     ]
 
     def answer(error: KafkaError | None) -> Deletion:
@@ -167,7 +167,7 @@ def delete_group(shard: GroupShard, group_id: str) -> Outcome[ErrorCode]:
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND)
     if group.state is not State.EMPTY:
         raise KafkaError(ErrorCode.NON_EMPTY_GROUP)
-    records: Records = [OffsetRemoved(group_id, *place) for place in shard.offsets.written(group_id)]
+    records: Records = [OffsetRemoved(group_id, *place) for place in shard.offsets.places(group_id)]
     records.append(GroupRemoved(group_id))
 
     def answer(error: KafkaError | None) -> ErrorCode:
@@ -190,14 +190,16 @@ def expired(shard: GroupShard, group: ClassicGroup, *, all_due: bool = False) ->
     retention_ms = shard.setting(settings.OFFSETS_RETENTION_MINUTES) * _MINUTE_MS
     counts_from = _retention_counts_from(group)
     written = shard.offsets.written(group.id)
+    moving = shard.offsets.open_places(group.id)
     records: Records = [
         OffsetRemoved(group.id, *place)
         for place, offset in written.items()
         if counts_from is not None
+        and place not in moving
         and not group.subscribes(place[0])
         and (all_due or is_expired(offset, counts_from(offset), now_ms, retention_ms))
     ]
-    if group.state is State.EMPTY and len(records) == len(written) and not shard.offsets.has_open(group.id):
+    if group.state is State.EMPTY and len(records) == len(written) and not moving:
         records.append(GroupRemoved(group.id))
     return records
 

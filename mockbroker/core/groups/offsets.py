@@ -70,9 +70,20 @@ class OffsetBook:
         self._unstable: dict[int, list[OffsetCommitted]] = {}
 
     def replay(self, record: OffsetCommitted | OffsetRemoved, log_offset: int) -> None:
-        """Fold one record in.  Readers see it when `settle` passes its place in the log."""
+        """Fold one record in.  Readers see it when `settle` passes its place in the log.
+
+        What is removed does not come back with the end of a transaction that had moved it before.
+        """
         _fold(self._written, record)
-        self._unsafe.append((log_offset, lambda: _fold(self._safe, record)))
+        if isinstance(record, OffsetRemoved):
+            _withdraw(self._open, record)
+
+        def tell_readers() -> None:
+            _fold(self._safe, record)
+            if isinstance(record, OffsetRemoved):
+                _withdraw(self._unstable, record)
+
+        self._unsafe.append((log_offset, tell_readers))
 
     def replay_in_transaction(self, producer_id: int, record: OffsetCommitted, log_offset: int) -> None:
         """Fold in an offset that counts from when its producer's transaction is committed."""
@@ -119,9 +130,18 @@ class OffsetBook:
             for record in records
         )
 
-    def has_open(self, group_id: str) -> bool:
-        """Whether an open transaction has offsets of this group."""
-        return any(record.group_id == group_id for records in self._open.values() for record in records)
+    def open_places(self, group_id: str) -> list[Place]:
+        """The partitions whose offsets in this group an open transaction may yet move."""
+        return [
+            (record.topic, record.index)
+            for records in self._open.values()
+            for record in records
+            if record.group_id == group_id
+        ]
+
+    def places(self, group_id: str) -> list[Place]:
+        """The partitions in which the group has come anywhere, or may have with the end of a transaction."""
+        return list(dict.fromkeys([*self.written(group_id), *self.open_places(group_id)]))
 
     def open_by(self, producer_id: int) -> list[OffsetCommitted]:
         """The offsets of a producer's open transaction."""
@@ -129,8 +149,9 @@ class OffsetBook:
 
     def holders_of(self, topic: str) -> Iterator[OffsetRemoved]:
         """The removals that would make every group forget this topic."""
-        for group_id, offsets in self._written.items():
-            for name, index in offsets:
+        moving = [record.group_id for records in self._open.values() for record in records]
+        for group_id in dict.fromkeys([*self._written, *moving]):
+            for name, index in self.places(group_id):
                 if name == topic:
                     yield OffsetRemoved(group_id, name, index)
 
@@ -144,6 +165,17 @@ def _fold(groups: dict[str, dict[Place, OffsetCommitted]], record: OffsetCommitt
     offsets.pop(place, None)
     if not offsets:
         groups.pop(record.group_id, None)
+
+
+def _withdraw(moving: dict[int, list[OffsetCommitted]], removed: OffsetRemoved) -> None:
+    """Let no transaction move this offset."""
+    gone = (removed.group_id, removed.topic, removed.index)
+    for producer_id, records in list(moving.items()):
+        left = [record for record in records if (record.group_id, record.topic, record.index) != gone]
+        if left:
+            moving[producer_id] = left
+        else:
+            del moving[producer_id]
 
 
 def is_expired(record: OffsetCommitted, counts_from_ms: int, now_ms: int, retention_ms: int) -> bool:

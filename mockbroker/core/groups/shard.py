@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mockbroker.core.clock import Clock
     from mockbroker.core.groups.committing import Committer, Deletion, Verdicts
     from mockbroker.core.node import Node
+    from mockbroker.core.producers import Verification
     from mockbroker.core.replica import Replica
     from mockbroker.core.settings import Setting
     from mockbroker.core.ticket import Reply
@@ -291,10 +292,19 @@ class GroupShard(Shard):
         return then(reply, tell)
 
     def commit_in_transaction(
-        self, who: Committer, offsets: Sequence[OffsetToCommit], producer: tuple[int, int]
+        self,
+        who: Committer,
+        offsets: Sequence[OffsetToCommit],
+        producer: tuple[int, int],
+        verified: Verification | None,
     ) -> Reply[Verdicts]:
-        """TxnOffsetCommit; see `committing`.  The transaction has been asked already."""
+        """TxnOffsetCommit; see `committing`.  The transaction has been asked already, which `verified` stands for."""
         outcome = committing.commit_in_transaction(self, who, offsets)
+        producers = self.replica.producers
+        if outcome.records:
+            if self.node.verifies_transactions:
+                producers.check_verified(*producer, verified)
+            producers.check_epoch(*producer)
         self.write([encode_record(record) for record in outcome.records], outcome.stored, producer)
         self._changed(who.group_id)
         if self.node.witness is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.transactions.records import NO_EPOCH, NO_PRODUCER_ID
 from mockbroker.core.transactions.states import PREPARED, TxnState, outcome_of
-from mockbroker.core.transactions.transaction import BUMPS_EPOCHS, EPOCH_LAST, is_exhausted
+from mockbroker.core.transactions.transaction import BUMPS_EPOCHS, EPOCH_LAST, following, is_exhausted
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 
 if TYPE_CHECKING:
@@ -97,21 +97,27 @@ def prepare(
     last_epoch = transaction.last_epoch
     if ending.bumps:
         last_epoch = record.epoch
-        changes["epoch"] = record.epoch + 1
-        if is_exhausted(record.epoch) and not transaction.busy:
+        changes["epoch"] = following(record.epoch)
+        if is_exhausted(record.epoch):
             changes["next_producer_id"] = new_producer_id()
-    elif transaction.pending is TxnState.PREPARE_EPOCH_FENCE:
-        last_epoch = NO_EPOCH
-        changes["epoch"] = record.epoch + 1
     if record.state is not TxnState.ONGOING:
         changes |= {"partitions": (), "started_ms": now_ms}
     return transaction.to(ending.prepared, last_epoch=last_epoch, **changes)
 
 
-def fenced(transaction: Transaction, version: int) -> Ending:
-    """The abort that shuts a producer out: with an epoch that nobody was given."""
+def fence(transaction: Transaction, version: int, now_ms: int) -> Transition:
+    """The transition that aborts an open transaction under an epoch that nobody was given.
+
+    With transaction.version 2 its producer may ask what has become of it, and with less it is shut out for good.
+    """
     record = transaction.record
-    return Ending(record.producer_id, record.epoch, commit=False, version=version)
+    return transaction.to(
+        TxnState.PREPARE_ABORT,
+        last_epoch=record.epoch if version >= BUMPS_EPOCHS else NO_EPOCH,
+        epoch=following(record.epoch),
+        updated_ms=now_ms,
+        client_version=version,
+    )
 
 
 def complete(transaction: Transaction, now_ms: int) -> Transition:

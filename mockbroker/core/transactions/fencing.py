@@ -64,6 +64,9 @@ def _check_claim(transaction: Transaction, claim: Claim) -> None:
 def _bumped(transaction: Transaction, claim: Claim, now_ms: int) -> Transition:
     """The next epoch; the same one again for a client whose answer was lost."""
     record = transaction.record
+    if is_exhausted(record.epoch):
+        # Its owner speaks of another epoch.  Kafka does not expect that here, and says so.
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"there is no epoch behind {record.epoch}")
     if not claim.expects:
         epoch, last_epoch = record.epoch + 1, NO_EPOCH
     elif record.epoch in (NO_EPOCH, claim.epoch):

@@ -1,12 +1,12 @@
 """Telling the partitions of a transaction how it ended: WriteTxnMarkers, again and again until each one has it.
 
 The coordinator's side.  A leader that cannot be reached, or is none any more, is asked again when the metadata
-changes or some time has passed; a partition that was deleted needs no marker.
+changes, a road opens or some time has passed; a partition that was deleted needs no marker.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mockbroker.core.messages import WriteTxnMarkers
 from mockbroker.core.transactions.states import TxnState
@@ -25,77 +25,93 @@ if TYPE_CHECKING:
 _GIVEN_UP = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.TRANSACTION_COORDINATOR_FENCED)
 
 
+class Asked(NamedTuple):
+    """A leader that was asked for a marker, and when its silence has lasted too long."""
+
+    leader: int
+    patient_until_ms: int
+
+
 class Round:
     """The markers of one transaction that are still to be written."""
 
-    __slots__ = ("asked", "done", "left", "record")
+    __slots__ = ("asked", "finish", "left", "number", "record")
 
-    def __init__(self, record: TransactionRecord, done: Callable[[], None]) -> None:
+    def __init__(self, record: TransactionRecord, number: int, finish: Callable[[], bool]) -> None:
         self.record = record
+        self.number = number
         self.left = set(record.partitions)
-        # The leader that each partition's marker is on its way to.
-        self.asked: dict[Place, int] = {}
-        self.done = done
+        self.asked: dict[Place, Asked] = {}
+        self.finish = finish
 
 
 class Markers:
     """All markers that one coordinator has still to see written."""
 
-    # How long until an answer that said "not now" is asked for again.
+    # How long until an answer that said "not now", or a lost one, is asked for again.
     RETRY_MS = 100
     # How long until an answer that did not come is asked for again: request.timeout.ms.
     PATIENCE_MS = 30_000
 
-    __slots__ = ("_retry", "_rounds", "_shard")
+    __slots__ = ("_alarm", "_begun", "_rounds", "_shard")
 
     def __init__(self, shard: TransactionShard) -> None:
         self._shard = shard
         self._rounds: dict[str, Round] = {}
-        self._retry: Timer | None = None
+        self._begun = 0
+        self._alarm: Timer | None = None
 
     def outstanding(self, transactional_id: str) -> list[Place]:
         """The partitions that have not been heard of."""
         known = self._rounds.get(transactional_id)
         return [] if known is None else sorted(known.left)
 
-    def write(self, record: TransactionRecord, done: Callable[[], None]) -> None:
-        """Have the markers of a transaction written; `done` is called when all are."""
-        self._rounds[record.transactional_id] = Round(record, done)
-        self._ask(record.transactional_id)
+    def write(self, record: TransactionRecord, finish: Callable[[], bool]) -> None:
+        """Have the markers of a transaction written.
+
+        `finish` is called when all are, and again after a while if it says that it could not.
+        """
+        self._begun += 1
+        self._rounds[record.transactional_id] = Round(record, self._begun, finish)
+        self._see_to(record.transactional_id)
 
     def close(self) -> None:
         """Another coordinator sees to it."""
         self._rounds.clear()
-        if self._retry is not None:
-            self._retry.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
 
-    def ask_again(self, *, everybody: bool = False) -> None:
-        """The metadata changed, or roads are open again: `everybody` is asked, or only where the leader is new."""
-        for name, round_ in list(self._rounds.items()):
-            if everybody:
-                round_.asked.clear()
-            self._ask(name)
+    # -- asking -----------------------------------------------------------------------------------
 
-    def _ask(self, name: str) -> None:
-        """Ask the leader of each partition that has not been asked."""
+    def look(self) -> None:
+        """Something is new, metadata, a road or the time: see to everything that is left."""
+        for name in list(self._rounds):
+            self._see_to(name)
+
+    def _see_to(self, name: str) -> None:
+        """Ask the leader of each partition that is not being asked, and finish when nothing is left."""
         round_ = self._rounds[name]
-        image, node = self._shard.node.image, self._shard.node
-        asked = False
         for place in sorted(round_.left):
-            if place[0] not in image.topics:
-                round_.left.discard(place)  # it was deleted, and nobody reads it
-                continue
-            partition = image.partition(*place)
-            leader = -1 if partition is None else partition.leader
-            if leader >= 0 and round_.asked.get(place) != leader:
-                round_.asked[place] = leader
-                asked = True
-                node.links.send(self._message(round_.record, leader, place))
-        if asked:
-            self._retry_in(self.PATIENCE_MS, everybody=True)
+            self._ask(round_, place)
         self._finish(name)
 
-    def _message(self, record: TransactionRecord, leader: int, place: Place) -> WriteTxnMarkers:
+    def _ask(self, round_: Round, place: Place) -> None:
+        node = self._shard.node
+        partition = node.image.partition(*place)
+        if partition is None:
+            round_.left.discard(place)  # it was deleted, and nobody reads it
+            return
+        asked, leader = round_.asked.get(place), partition.leader
+        if asked is not None and asked.leader == leader and node.clock.now < asked.patient_until_ms:
+            return
+        round_.asked.pop(place, None)
+        if leader >= 0 and node.reaches(leader):
+            round_.asked[place] = Asked(leader, node.clock.now + self.PATIENCE_MS)
+            self._look_in(self.PATIENCE_MS)
+            node.links.send(self._message(round_, leader, place))
+
+    def _message(self, round_: Round, leader: int, place: Place) -> WriteTxnMarkers:
+        record = round_.record
         return WriteTxnMarkers(
             self._shard.node.id,
             leader,
@@ -106,42 +122,73 @@ class Markers:
             index=place[1],
             coordinator_index=self._shard.replica.index,
             coordinator_epoch=self._shard.leader_epoch,
+            round=round_.number,
             version=record.client_version,
         )
 
+    def _finish(self, name: str) -> None:
+        round_ = self._rounds[name]
+        if round_.left:
+            return
+        if round_.finish():
+            del self._rounds[name]
+        else:
+            self._look_in(self.RETRY_MS)
+
+    # -- what comes of it -------------------------------------------------------------------------
+
     def receive(self, response: WriteTxnMarkersResponse) -> None:
         """A leader has answered."""
-        asked, place = response.asked, (response.asked.topic, response.asked.index)
-        round_ = self._rounds.get(asked.transactional_id)
-        if round_ is None or (round_.record.producer_id, round_.record.epoch) != asked.producer:
+        round_ = self._round_of(response.asked)
+        if round_ is None:
             return
         if response.verdict is ErrorCode.NONE or response.verdict in _GIVEN_UP:
-            round_.left.discard(place)
-        elif round_.asked.get(place) == asked.target:
+            round_.left.discard((response.asked.topic, response.asked.index))
+            self._finish(response.asked.transactional_id)
+        else:
+            self.lost(response.asked)
+
+    def lost(self, asked: WriteTxnMarkers) -> None:
+        """There will be no marker by this message: ask again soon."""
+        round_, place = self._round_of(asked), (asked.topic, asked.index)
+        if round_ is None:
+            return
+        known = round_.asked.get(place)
+        if known is not None and known.leader == asked.target:
             del round_.asked[place]
-            self._retry_in(self.RETRY_MS)
-        self._finish(asked.transactional_id)
+            self._look_in(self.RETRY_MS)
 
-    def _finish(self, name: str) -> None:
-        round_ = self._rounds.get(name)
-        if round_ is not None and not round_.left:
-            del self._rounds[name]
-            round_.done()
+    def disconnected(self, broker: int) -> None:
+        """A broker is gone: what it was asked for it will not write, and is to be asked for anew."""
+        for round_ in self._rounds.values():
+            for place in [place for place, asked in round_.asked.items() if asked.leader == broker]:
+                del round_.asked[place]
+                self._look_in(self.RETRY_MS)
 
-    def _retry_in(self, delay_ms: int, *, everybody: bool = False) -> None:
-        """Look after the missing ones again, after so much broker time at the latest."""
+    def _round_of(self, asked: WriteTxnMarkers) -> Round | None:
+        """The markers that a message was about; none when its transaction is over and this is a late word."""
+        round_ = self._rounds.get(asked.transactional_id)
+        return round_ if round_ is not None and round_.number == asked.round else None
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def _look_in(self, delay_ms: int) -> None:
+        """Look again after so much broker time at the latest."""
         node = self._shard.node
         due_ms = node.clock.now + delay_ms
-        if self._retry is not None and self._retry.armed and self._retry.due_ms <= due_ms:
+        if self._alarm is not None and self._alarm.armed:
+            if self._alarm.due_ms > due_ms:
+                self._alarm.move(due_ms)
             return
-        if self._retry is not None:
-            self._retry.cancel()
-        self._retry = node.call_in(delay_ms, lambda: self._look_again(everybody=everybody))
+        self._alarm = node.call_in(delay_ms, self._wake)
 
-    def _look_again(self, *, everybody: bool) -> None:
-        self._retry = None
+    def _wake(self) -> None:
+        """See to what is due, and to the rest when that is."""
         if not self._shard.open or not self._rounds:
             return
-        self.ask_again(everybody=everybody)
-        if self._rounds and self._retry is None:
-            self._retry_in(self.PATIENCE_MS, everybody=True)
+        self.look()
+        waits = [
+            asked.patient_until_ms for round_ in self._rounds.values() for asked in round_.asked.values()
+        ]
+        if waits:
+            self._look_in(max(min(waits) - self._shard.node.clock.now, 1))

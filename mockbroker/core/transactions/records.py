@@ -16,8 +16,8 @@ from mockbroker.protocol.types import Int8, Int16, Int32, Int64, Str, tag
 
 TRANSACTION_LOG = 0
 
-# The layout with flexible fields, which Kafka writes from transaction.version 1 on.
-TRANSACTION_VALUE = 1
+# The layout with flexible fields, which Kafka writes from transaction.version 1 on; 0 before.
+FLEXIBLE_VALUE = 1
 
 NO_PRODUCER_ID = -1
 NO_EPOCH = -1
@@ -87,12 +87,15 @@ class TransactionRemoved:
     transactional_id: str
 
 
-def encode_record(record: TransactionRecord | TransactionRemoved) -> tuple[bytes, bytes | None]:
-    """Key and value as Kafka 4.4 writes them; a removal is a key without a value."""
+def encode_record(
+    record: TransactionRecord | TransactionRemoved, transaction_version: int
+) -> tuple[bytes, bytes | None]:
+    """Key and value as Kafka 4.4 writes them at a level of transaction.version; a removal is a key without a value."""
     key = seal_numbered(TRANSACTION_LOG, TransactionLogKey(transactional_id=record.transactional_id), 0)
     if isinstance(record, TransactionRemoved):
         return key, None
-    return key, seal_numbered(TRANSACTION_VALUE, _value(record), TRANSACTION_VALUE)
+    layout = min(transaction_version, FLEXIBLE_VALUE)
+    return key, seal_numbered(layout, _value(record), layout)
 
 
 def parse_record(key: bytes, value: bytes | None) -> TransactionRecord | TransactionRemoved | None:

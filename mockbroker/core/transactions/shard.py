@@ -75,39 +75,59 @@ class TransactionShard(Shard):
     # -- replaying --------------------------------------------------------------------------------
 
     def replay(self, record: Record, offset: int) -> None:
-        """Fold one record in: at once when it is read from the log, else when it is committed."""
+        """Fold one record in: at once where the log is known to be committed, else when it is."""
         said = None if record.key is None else parse_record(record.key, record.value)
         if said is None:
             return
-        if self.loading:
+        if self.loading and offset < self.replica.high_watermark:
             self._fold(said)
-        else:
-            self._uncommitted.append((offset, said))
+            return
+        self._uncommitted.append((offset, said))
+        if self.loading:
+            self._inherit(said)
+
+    def _inherit(self, said: TransactionRecord | TransactionRemoved) -> None:
+        """A record that the followers may not have: nothing is done with its id until they have, or it is gone."""
+        name = said.transactional_id
+        if name not in self.transactions:
+            producer_id = NO_PRODUCER_ID if isinstance(said, TransactionRemoved) else said.producer_id
+            self.transactions[name] = Transaction(TransactionRecord(name, producer_id))
+        self.transactions[name].inherited += 1
 
     def committed(self, end_offset: int) -> None:
         """The high watermark moved: what is below it is so."""
         while self._uncommitted and self._uncommitted[0][0] < end_offset:
-            self._fold(self._uncommitted.popleft()[1])
+            said = self._uncommitted.popleft()[1]
+            transaction = self.transactions.get(said.transactional_id)
+            if transaction is not None and transaction.inherited:
+                transaction.inherited -= 1
+            self._fold(said)
 
     def _fold(self, said: TransactionRecord | TransactionRemoved) -> None:
         name = said.transactional_id
         if isinstance(said, TransactionRemoved):
-            self.transactions.pop(name, None)
-        elif name in self.transactions:
-            transaction = self.transactions[name]
-            transaction.record = said
-            transaction.pending = None
+            known = self.transactions.get(name)
+            if known is not None and not known.inherited:
+                del self.transactions[name]
         else:
-            self.transactions[name] = Transaction(said)
+            transaction = self.transactions.setdefault(name, Transaction(said))
+            transaction.enter(said)
+            if not self.loading:
+                self._carry_out(transaction)
         for tell in self.on_change:
             tell(name)
 
     def loaded(self) -> None:
         """What was decided is carried out: partitions that may have no marker yet are told once more."""
-        for transaction in self.transactions.values():
-            if transaction.record.state in PREPARED:
-                self._tell_partitions(transaction)
+        for transaction in list(self.transactions.values()):
+            self._carry_out(transaction)
         self._arm_scans()
+
+    def _carry_out(self, transaction: Transaction) -> None:
+        """Have each partition end a transaction whose end is decided; the id stays busy until all have."""
+        if transaction.record.state in PREPARED and not transaction.busy:
+            transaction.pending = outcome_of(transaction.record.state)
+            self.markers.write(transaction.record, lambda: self._complete(transaction))
 
     def unloaded(self) -> None:
         """Another broker coordinates now, and tells the partitions."""
@@ -124,18 +144,20 @@ class TransactionShard(Shard):
         transition: Transition,
         respond: Callable[[KafkaError | None], T],
     ) -> Reply[T]:
-        """Write one change.  Until it is committed, or has failed, the id is busy."""
-        transaction.pending = transition.record.state
+        """Write one change, of which the asker may lose patience before it is committed.  Nobody else can undo it."""
+        refusal = self.refusal()
+        if refusal is not None:
+            return respond(refusal)
+        transaction.expect(transition)
 
         def stored(error: KafkaError | None) -> T:
-            if error is None:
-                transaction.last_epoch = transition.last_epoch
-                self._arm_scans()
-            else:
-                transaction.pending = None
+            self._arm_scans()
             return respond(error)
 
-        return self.write([encode_record(transition.record)], stored)
+        return self.write([self._encoded(transition.record)], stored)
+
+    def _encoded(self, said: TransactionRecord | TransactionRemoved) -> tuple[bytes, bytes | None]:
+        return encode_record(said, self.node.image.transaction_version)
 
     def _find(self, transactional_id: str | None) -> Transaction:
         """An id that is known here.  Raises INVALID_REQUEST or INVALID_PRODUCER_ID_MAPPING."""
@@ -184,6 +206,8 @@ class TransactionShard(Shard):
     ) -> dict[Place, ErrorCode]:
         """Whether partitions are part of a transaction now; TRANSACTION_ABORTABLE for those that are not."""
         transaction = self._find(transactional_id)
+        if transaction.inherited:
+            raise KafkaError(ErrorCode.CONCURRENT_TRANSACTIONS)
         self._check_usable(transaction, producer)
         record = transaction.record
         return {
@@ -210,13 +234,16 @@ class TransactionShard(Shard):
         return self._prepare(transaction, transition)
 
     def abort(self, transactional_id: str) -> Reply[Granted]:
-        """Abort an open transaction and shut its producer out, which learns of it with its next request."""
+        """Abort an open transaction and shut its producer out, which learns of it with its next request.
+
+        Raises INVALID_TXN_STATE where none is open.
+        """
         transaction = self._find(transactional_id)
         transaction.check_idle()
-        transaction.pending = TxnState.PREPARE_EPOCH_FENCE
-        how = ending.fenced(transaction, self.node.image.transaction_version)
-        transition = ending.prepare(transaction, how, self.node.clock.now, self.node.next_producer_id)
-        return self._prepare(transaction, transition)
+        if transaction.record.state is not TxnState.ONGOING:
+            raise KafkaError(ErrorCode.INVALID_TXN_STATE)
+        version = self.node.image.transaction_version
+        return self._prepare(transaction, ending.fence(transaction, version, self.node.clock.now))
 
     def fence(self, transactional_id: str) -> Reply[Granted]:
         """Give the next epoch to nobody, as if another producer had begun with this id."""
@@ -225,35 +252,16 @@ class TransactionShard(Shard):
 
     def _prepare(self, transaction: Transaction, transition: Transition) -> Reply[Granted]:
         def respond(error: KafkaError | None) -> Granted:
-            if error is not None:
-                return Granted(error=error)
-            self._tell_partitions(transaction)
-            return Granted(*ending.next_identity(transition))
+            return Granted(error=error) if error else Granted(*ending.next_identity(transition))
 
         return self._store(transaction, transition, respond)
 
-    # -- the end of a transaction -----------------------------------------------------------------
-
-    def _tell_partitions(self, transaction: Transaction) -> None:
-        """Have each partition end the transaction; the id stays busy until all have."""
-        transaction.pending = outcome_of(transaction.record.state)
-        self.markers.write(transaction.record, lambda: self._complete(transaction))
-
-    def _complete(self, transaction: Transaction) -> None:
-        """Every partition has its marker, so the transaction is over."""
-        transition = ending.complete(transaction, self.node.clock.now)
-
-        def respond(error: KafkaError | None) -> None:
-            if error is not None and self.open:
-                # It is decided; the end is only not written yet.
-                transaction.pending = transition.record.state
-                self.node.call_in(self.markers.RETRY_MS, lambda: self._complete_again(transaction))
-
-        self._store(transaction, transition, respond)
-
-    def _complete_again(self, transaction: Transaction) -> None:
-        if self.open and transaction.record.state in PREPARED:
-            self._complete(transaction)
+    def _complete(self, transaction: Transaction) -> bool:
+        """Every partition has its marker, so the transaction is over; False where that cannot be written yet."""
+        if self.refusal() is not None:
+            return False
+        self._store(transaction, ending.complete(transaction, self.node.clock.now), lambda _: None)
+        return True
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -293,17 +301,16 @@ class TransactionShard(Shard):
                 self.forget(name)
         self._arm_scans()
 
-    def forget(self, transactional_id: str) -> None:
-        """Forget an id whose last transaction is over."""
+    def forget(self, transactional_id: str) -> Reply[KafkaError | None]:
+        """Forget an id whose last transaction is over.  Raises INVALID_TXN_STATE while one is open."""
         transaction = self._find(transactional_id)
         transaction.check_idle()
+        if transaction.record.state not in AT_REST:
+            raise KafkaError(ErrorCode.INVALID_TXN_STATE)
+        if (refusal := self.refusal()) is not None:
+            return refusal
         transaction.pending = TxnState.DEAD
-
-        def stored(error: KafkaError | None) -> None:
-            if error is not None:
-                transaction.pending = None
-
-        self.write([encode_record(TransactionRemoved(transactional_id))], stored)
+        return self.write([self._encoded(TransactionRemoved(transactional_id))], lambda error: error)
 
 
 def _try_again(aborted: Granted) -> Granted:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # From this epoch on there is none left for another bump: the producer needs a new id.
 EPOCH_LAST = 2**15 - 2
 
+# One more there is, for the markers that shut out the owner of the last one; nobody is given it.
+EPOCH_MAX = EPOCH_LAST + 1
+
 # The protocol in which every end of a transaction brings a new epoch (transaction.version 2, KIP-890).
 BUMPS_EPOCHS = 2
 
@@ -28,6 +31,13 @@ BUMPS_EPOCHS = 2
 def is_exhausted(epoch: int) -> bool:
     """Whether an epoch cannot be followed by another one of the same producer id."""
     return epoch >= EPOCH_LAST
+
+
+def following(epoch: int) -> int:
+    """The next epoch.  Behind the very last one Kafka trips over itself: UNKNOWN_SERVER_ERROR."""
+    if epoch >= EPOCH_MAX:
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"there is no epoch behind {epoch}")
+    return epoch + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +51,33 @@ class Transition:
 class Transaction:
     """A transactional id."""
 
-    __slots__ = ("last_epoch", "pending", "record")
+    __slots__ = ("_next_last_epoch", "inherited", "last_epoch", "pending", "record")
 
     def __init__(self, record: TransactionRecord) -> None:
         self.record = record
         # The epoch before the current one, where its owner may still ask what became of its request.
         self.last_epoch = NO_EPOCH
+        self._next_last_epoch = NO_EPOCH
         # The state that is about to be entered.
         self.pending: TxnState | None = None
+        # How many records of earlier coordinators may not be committed: whether they are so is open.
+        self.inherited = 0
 
     @property
     def busy(self) -> bool:
         """Whether a change is under way: its record is not committed, or its markers are not all written."""
-        return self.pending is not None
+        return self.pending is not None or self.inherited > 0
+
+    def expect(self, transition: Transition) -> None:
+        """The transition is written; the id is busy until it is committed, however long that takes."""
+        self.pending = transition.record.state
+        self._next_last_epoch = transition.last_epoch
+
+    def enter(self, record: TransactionRecord) -> None:
+        """What is written is committed now."""
+        self.record = record
+        self.last_epoch, self._next_last_epoch = self._next_last_epoch, NO_EPOCH
+        self.pending = None
 
     def check_idle(self) -> None:
         """Raise CONCURRENT_TRANSACTIONS while a change is under way."""
@@ -72,7 +96,7 @@ class Transaction:
 
     def to(self, state: TxnState, *, last_epoch: int | None = None, **changes: Any) -> Transition:
         """The transition to a state; raises AssertionError where that may not follow."""
-        now = self.pending if self.pending is TxnState.PREPARE_EPOCH_FENCE else self.record.state
+        now = self.record.state
         assert now in MAY_FOLLOW[state], f"{self.record.transactional_id}: {now.title} -> {state.title}"
         # Kafka notes it with every change, also where it stays the same.
         changes.setdefault("previous_producer_id", self.record.producer_id)

@@ -327,20 +327,21 @@ def followers_do_not_remember_producers(patch: Patch) -> None:
 
 @mutation
 def a_resent_batch_is_recognised_in_any_epoch(patch: Patch) -> None:
-    def check(self: Producers, batch: Batch, now_ms: int, expiration_ms: int) -> Any:
+    def find(self: Producers, batch: Batch, now_ms: int, expiration_ms: int) -> Any:
         known = self.get(batch.producer_id)
         for sent in known.sent if known is not None else ():
             if sent.first_sequence == batch.base_sequence:
                 return sent
         return original(self, batch, now_ms, expiration_ms)
 
-    original = Producers.check
-    patch.setattr(Producers, "check", check)
+    original = Producers.find_duplicate
+    patch.setattr(Producers, "find_duplicate", find)
 
 
 @mutation
 def a_resent_batch_is_not_recognised(patch: Patch) -> None:
-    patch.setattr(Producers, "check", lambda _self, _batch, _now_ms, _expiration_ms: None)
+    patch.setattr(Producers, "find_duplicate", lambda *_: None)
+    patch.setattr(Producers, "check", lambda *_: None)
 
 
 FOUND = (AssertionError, KeyError, IndexError)

@@ -52,16 +52,16 @@ RECORDS = st.builds(
 def test_kafkas_bytes_are_read_and_written(written: str) -> None:
     value, record = bytes.fromhex(written), WRITTEN[written]
     assert parse_record(KEY, value) == record
-    assert encode_record(record) == (KEY, value)
+    assert encode_record(record, 2) == (KEY, value)
 
 
 @given(RECORDS)
 def test_what_is_written_is_read(record: TransactionRecord) -> None:
-    assert parse_record(*encode_record(record)) == record
+    assert parse_record(*encode_record(record, 2)) == record
 
 
 def test_an_id_is_forgotten_by_a_key_without_a_value() -> None:
-    assert encode_record(TransactionRemoved("t1")) == (KEY, None)
+    assert encode_record(TransactionRemoved("t1"), 2) == (KEY, None)
     assert parse_record(KEY, None) == TransactionRemoved("t1")
 
 
