@@ -202,7 +202,7 @@ class Producers:
             return
         if known is not None and known.has_open(batch.producer_epoch):
             return
-        if asked.epoch == batch.producer_epoch and batch.base_sequence > asked.lowest_sequence:
+        if batch.base_sequence > asked.lowest_sequence:
             raise KafkaError(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"Producer {batch.producer_id} sent sequence {batch.base_sequence}, after "
