@@ -6,14 +6,14 @@ that version would see.  It decides nothing and checks nothing: a test says what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from mockbroker.conversation import Conversation, FaultHook
 from mockbroker.core.call import Call, Peer
 from mockbroker.core.controller import NewTopic
-from mockbroker.core.image import ConfigKind, PartitionImage
+from mockbroker.core.image import NO_LEADER, ConfigKind, PartitionImage
 from mockbroker.core.links import CONTROLLER
 from mockbroker.core.replica import Replica
 from mockbroker.core.ticket import Disconnect, Ticket
@@ -56,11 +56,15 @@ def batch_of(
     return build_batch(records, now_ms=1_700_000_000_000, **more)
 
 
+def batches_in(records: Any) -> Iterator[Batch]:
+    """The whole batches in what a fetch brought."""
+    return batches(b"".join(records) if isinstance(records, list) else bytes(records or b""))
+
+
 def values_in(records: Any) -> list[bytes | None]:
     """The values of the whole batches in what a fetch brought, control records left out."""
-    data = b"".join(records) if isinstance(records, list) else bytes(records or b"")
     found: list[bytes | None] = []
-    for batch in batches(data):
+    for batch in batches_in(records):
         if not batch.is_control:
             found += [None if r.value is None else bytes(r.value) for r in iter_records(batch)]
     return found
@@ -161,6 +165,11 @@ class Simulation:
     def partition(self, topic: str = TOPIC, index: int = 0) -> PartitionImage:
         """The partition as the controller has it."""
         return self.world.controller.image.topics[topic].partitions[index]
+
+    def leader_id(self, topic: str = TOPIC, index: int = 0) -> int:
+        """The broker that leads, as the controller sees it; where none does, one that would."""
+        partition = self.partition(topic, index)
+        return partition.replicas[0] if partition.leader == NO_LEADER else partition.leader
 
     def topic_id(self, topic: str = TOPIC) -> bytes:
         return self.world.controller.image.topics[topic].id

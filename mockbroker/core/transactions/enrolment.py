@@ -66,6 +66,7 @@ class _Enrolment:
     __slots__ = (
         "_add",
         "_give_up_ms",
+        "_incarnation",
         "_node",
         "_places",
         "_producer",
@@ -88,6 +89,7 @@ class _Enrolment:
         self._producer = producer
         self._places = places
         self._add = add
+        self._incarnation = node.incarnation
         self._give_up_ms = node.world.patience.now + node.config[settings.ADD_PARTITIONS_RETRY_BACKOFF_MAX_MS]
         # The broker whose answer is waited for.
         self.asked: int | None = None
@@ -96,6 +98,11 @@ class _Enrolment:
             + ", ".join(f"{topic}-{index}" for topic, index in places)
             + " belong to it"
         )
+
+    @property
+    def _over(self) -> bool:
+        """Whether nobody waits for it: it is answered, or the broker that asked has died."""
+        return self.ticket.done or self._node.incarnation != self._incarnation
 
     def ask(self) -> None:
         leader = self._coordinator()
@@ -120,12 +127,12 @@ class _Enrolment:
         return leader if leader in self._node.world.nodes else None
 
     def _be_patient(self) -> None:
-        if not self.ticket.done:
+        if not self._over:
             timer = self._node.patient_in(REQUEST_TIMEOUT_MS, self.fail)
             self.ticket.when_done(lambda _: timer.cancel())
 
     def _answered(self, verdicts: TxnVerdicts) -> None:
-        if self.ticket.done:
+        if self._over:
             return
         self.asked = None
         busy = self._add and ErrorCode.CONCURRENT_TRANSACTIONS in verdicts.values()
@@ -140,5 +147,5 @@ class _Enrolment:
         self._all(ErrorCode.NETWORK_EXCEPTION)
 
     def _all(self, code: ErrorCode) -> None:
-        if not self.ticket.done:
+        if not self._over:
             self.ticket.resolve(dict.fromkeys(self._places, code))

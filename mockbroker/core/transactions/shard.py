@@ -102,6 +102,7 @@ class TransactionShard(Shard):
             if transaction is not None and transaction.inherited:
                 transaction.inherited -= 1
             self._fold(said)
+        self._arm_scans()
 
     def _fold(self, said: TransactionRecord | TransactionRemoved) -> None:
         name = said.transactional_id
@@ -149,12 +150,7 @@ class TransactionShard(Shard):
         if refusal is not None:
             return respond(refusal)
         transaction.expect(transition)
-
-        def stored(error: KafkaError | None) -> T:
-            self._arm_scans()
-            return respond(error)
-
-        return self.write([self._encoded(transition.record)], stored)
+        return self.write([self._encoded(transition.record)], respond)
 
     def _encoded(self, said: TransactionRecord | TransactionRemoved) -> tuple[bytes, bytes | None]:
         return encode_record(said, self.node.image.transaction_version)

@@ -203,7 +203,7 @@ def check_log(replica: Replica) -> None:
         assert of_table == epoch, (
             f"epoch {epoch} at {batch.base_offset} is {of_table} in the table of {replica!r}"
         )
-        if batch.producer_id >= 0:
+        if batch.producer_id >= 0 and batch.base_sequence >= 0:
             sent = (batch.producer_id, batch.producer_epoch, batch.base_sequence)
             assert sent not in sequences, f"{sent} twice in {replica!r}"
             sequences.add(sent)

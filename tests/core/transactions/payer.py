@@ -61,7 +61,7 @@ class Payer:
 
     @property
     def coordinator(self) -> Node:
-        return self.sim.world.nodes[self.sim.partition(TRANSACTIONS_TOPIC, self.index).leader]
+        return self.sim.world.nodes[self.sim.leader_id(TRANSACTIONS_TOPIC, self.index)]
 
     @property
     def shard(self) -> TransactionShard:
@@ -86,12 +86,13 @@ class Payer:
             Api.INIT_PRODUCER_ID, 4, self.coordinator.id, transactional_id=self.name,
             transaction_timeout_ms=timeout_ms, producer_id=producer_id, producer_epoch=epoch,
         )  # fmt: skip
-        if asked.answered:
-            self.take(asked)
+        self.take(asked)
         return asked
 
     def take(self, asked: Asked) -> None:
-        """Be who the answer says."""
+        """Be who the answer says, if there is one."""
+        if not asked.answered or asked.closed:
+            return
         answer = asked.response
         if answer.error_code == ErrorCode.NONE and answer.producer_id >= 0:
             fresh = (answer.producer_id, answer.producer_epoch)
@@ -117,7 +118,7 @@ class Payer:
             self.sequences[place] = next_sequence + len(values)
         first = next_sequence if sequence is None else sequence
         data = self._batch(values, self.epoch if epoch is None else epoch, first)
-        leader = self.sim.partition(*place).leader if to is None else to
+        leader = self.sim.leader_id(*place) if to is None else to
         return self._produce({place: data}, leader)
 
     def send_everywhere(self, *places: Place, to: int) -> Asked:
@@ -153,7 +154,7 @@ class Payer:
         )  # fmt: skip
 
     def group_leader(self, group: str = GROUP) -> int:
-        return self.sim.partition(*self.group_place(group)).leader
+        return self.sim.leader_id(*self.group_place(group))
 
     def group_place(self, group: str = GROUP) -> Place:
         count = len(self.sim.world.controller.image.topics[OFFSETS_TOPIC].partitions)
@@ -164,7 +165,7 @@ class Payer:
             Api.END_TXN, self.versions["end"], self.coordinator.id, transactional_id=self.name,
             producer_id=self.id, producer_epoch=self.epoch if epoch is None else epoch, committed=commit,
         )  # fmt: skip
-        if asked.answered and self.versions["end"] >= SECOND["end"]:
+        if self.versions["end"] >= SECOND["end"]:
             self.take(asked)
         return asked
 
