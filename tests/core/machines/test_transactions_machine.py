@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mockbroker.core.controller import NewTopic
-from mockbroker.core.links import CONTROLLER, Message
+from mockbroker.core.links import Message
 from mockbroker.core.messages import (
     AddPartitionsToTxn,
     AddPartitionsToTxnResponse,
@@ -76,7 +76,12 @@ class Transactions(RuleBasedStateMachine):
         brokers_ms=st.sampled_from([0, 0, 7]),
     )
     def begin_all(
-        self, level: int, protocols: tuple[dict[str, int], dict[str, int]], brokers_ms: int, *, nearly_used_up: bool
+        self,
+        level: int,
+        protocols: tuple[dict[str, int], dict[str, int]],
+        brokers_ms: int,
+        *,
+        nearly_used_up: bool,
     ) -> None:
         self.sim = Simulation(config=CONFIG)
         self.world = self.sim.world
@@ -155,10 +160,25 @@ class Transactions(RuleBasedStateMachine):
         if end is not None:
             producer.end(commit=end)
 
-    @rule(who=who)
-    def begin(self, who: int) -> None:
-        """Another one begins with the same id, and shuts its twin out."""
-        self.producers[who].begin()
+    @rule(who=who, known=st.booleans())
+    def begin(self, who: int, *, known: bool) -> None:
+        """Somebody begins anew, and shuts its twin out; or claims to be who it was."""
+        self.producers[who].begin(known=known)
+
+    @rule(who=who, to=places, keep=st.booleans(), ends=st.tuples(ends, ends), known=st.booleans())
+    def take_over(
+        self, who: int, to: Place, ends: tuple[bool | None, bool | None], *, keep: bool, known: bool
+    ) -> None:
+        """A twin takes over while a transaction is open, and the zombie does not know."""
+        zombie, heir = who, who ^ 1
+        self.pay(zombie, [to], None, keep=keep)
+        for _ in range(2):
+            self.producers[heir].begin()
+        self.pay(heir, [to], None, keep=keep)
+        if known:
+            self.producers[zombie].begin(known=True)
+        self.pay(zombie, [to], ends[0], keep=keep)
+        self.pay(heir, [to], ends[1], keep=False)
 
     @rule(place=places)
     def read(self, place: Place) -> None:

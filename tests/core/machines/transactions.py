@@ -117,9 +117,7 @@ def check_markers(world: World, places: Iterable[Place], state: Replica) -> None
         }
         for said in decided:
             commit = said.state is TxnState.PREPARE_COMMIT
-            missing = (
-                place in said.partitions and (said.producer_id, said.epoch, commit) not in found
-            )
+            missing = place in said.partitions and (said.producer_id, said.epoch, commit) not in found
             assert not missing, f"no marker in {place} of {said}"
 
 

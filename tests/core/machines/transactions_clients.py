@@ -48,7 +48,8 @@ class Attempt:
     acked: set[bytes] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
     acked_offsets: set[int] = field(default_factory=set)
-    # How it has ended, by the coordinator's word.
+    # Whether it was asked to be committed, and how it has ended by the coordinator's word.
+    wanted: bool = False
     committed: bool | None = None
 
     @property
@@ -86,6 +87,7 @@ class Ledger:
     def see(self, value: bytes) -> None:
         attempt = self.of_value[value]
         assert attempt.committed is not False, f"{value!r} was aborted, and is read: {attempt}"
+        assert attempt.wanted, f"{value!r} is read, and nobody has asked to commit it: {attempt}"
         self.seen.add(value)
 
     # -- in the end -------------------------------------------------------------------------------
@@ -105,6 +107,7 @@ class Ledger:
             elif attempt.committed is False:
                 assert not mine & shown, f"aborted, and there is {mine & shown}: {attempt}"
             elif mine & shown:
+                assert attempt.wanted, f"{mine & shown} is there, and nobody has asked for it: {attempt}"
                 assert acked <= shown, f"torn, {acked - shown} is missing: {attempt}"
 
     def check_offset(self, owner: str, offset: int, visible: dict[Place, list[bytes]]) -> None:
@@ -114,6 +117,7 @@ class Ledger:
             attempt = self.of_offset[offset]
             assert attempt.owner == owner
             assert attempt.committed is not False, f"{offset} was aborted: {attempt}"
+            assert attempt.wanted, f"{offset} counts, and nobody has asked for it: {attempt}"
             mine = {value for value in attempt.acked if attempt.sent[value] in visible}
             assert mine <= shown, f"{offset} counts, and the records do not: {attempt}"
         for attempt in self.attempts:
@@ -153,16 +157,16 @@ class Producer:
 
     # -- what it does -----------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """InitProducerId: as itself while something is in doubt, else as somebody new."""
-        known = self.attempt is None and self.payer.id >= 0 and self.doubt
+    def begin(self, *, known: bool = False) -> None:
+        """InitProducerId: as somebody new, or as itself, which it has to while something is in doubt (KIP-360)."""
+        known = self.payer.id >= 0 and (known or (self.attempt is None and self.doubt))
         told = self._heard(self.payer.begin(timeout_ms=TIMEOUT_MS, known=known))
         if told == "NONE":
             self._next()
-        elif told not in END_AGAIN and told != NO_ANSWER:
+            return
+        self.attempt = None
+        if told not in END_AGAIN and told != NO_ANSWER:
             self.doubt = False
-        if told != "NONE" and not known:
-            self.attempt = None
 
     def send(self, place: Place) -> None:
         """The next batch, or the last one again."""
@@ -222,6 +226,7 @@ class Producer:
                 return
             self.doubt |= bool(self.unsettled)
             self.ending = commit and not (self.broken or self.unsettled) and not attempt.empty
+            attempt.wanted = self.ending
         told = self._heard(self.payer.end(commit=self.ending))
         if told == "NONE":
             attempt.committed = self.ending
