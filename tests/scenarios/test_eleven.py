@@ -91,9 +91,10 @@ def test_4_a_crashed_worker_is_replaced(mockbroker: Cluster, name: str) -> None:
         process(name, mockbroker.bootstrap, "app-b", here.session_ms) as app_b,
     ):
         group.wait_stable(members=2, timeout=PATIENCE)
-        app_b.kill()  # SIGKILL: no LeaveGroup, and its connection may look alive for a moment
+        app_b.kill()  # SIGKILL: no LeaveGroup
+        app_b.wait()  # and whatever it had sent before is here
         mockbroker.clock.advance("45s")
-        assert group.wait_stable(members=1).assignment["app-a"] == topic.partitions
+        assert group.wait_stable(members=1, timeout=PATIENCE).assignment["app-a"] == topic.partitions
         assert "app-b" in group.history()[-1].reason
 
 
