@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.cases.batches import batch
 from conformance.cases.codec import Answer
+from conformance.cases.line import Line
 from conformance.cases.produce import to
 from conformance.cases.stage import Stage
 
@@ -124,6 +125,16 @@ class Payer:
         return ask(  # type: ignore[no-any-return]  # a line's answer is one
             "Produce", version, **to(topic, {part: sent}), transactional_id=who["transactional_id"]
         )
+
+    def send_batch(self, line: Line, topic: str, sequence: int) -> None:
+        """Produce one batch without waiting for the answer."""
+        sent = batch(
+            b"paid",
+            producer=(self.id, self.epoch, sequence),
+            timestamp=self._it.zero_ms,
+            attributes=TRANSACTIONAL,
+        )
+        line.send("Produce", 9, **to(topic, {0: sent}), transactional_id=self.name)
 
     def end(self, *, commit: bool, version: int = 3, quiet: bool = False, **instead: Any) -> Answer:
         """EndTxn; what v5 gives for the next transaction is remembered."""

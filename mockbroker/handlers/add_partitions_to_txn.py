@@ -3,7 +3,8 @@
 Clients send v0-3, one transaction each.  From v4 on the request is for brokers, which ask for many producers at once
 and may only want to know (KIP-890); it is answered to whoever sends it, as nobody is forbidden anything here.
 
-v1 same as v0 - v2 PRODUCER_FENCED - v3 flexible - v4 many transactions, verify_only - v5 TRANSACTION_ABORTABLE
+v1 same as v0 - v2 PRODUCER_FENCED - v3 flexible - v4 many transactions, verify_only - v5 TRANSACTION_ABORTABLE, which
+Kafka says in answers to v4, too
 """
 
 from __future__ import annotations
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from mockbroker.core.call import Call
     from mockbroker.core.node import Node
 
-# The first version whose clients know PRODUCER_FENCED, the first for brokers, and the first whose askers know
-# TRANSACTION_ABORTABLE.
-FENCED_SINCE, BROKERS_SINCE, ABORTABLE_SINCE = 2, 4, 5
+# The first version whose clients know PRODUCER_FENCED, and the first for brokers.
+FENCED_SINCE, BROKERS_SINCE = 2, 4
 
 Place = tuple[str, int]
 
@@ -107,14 +107,14 @@ def _one(
 
     closed = INTERNAL_TOPICS if call.version < BROKERS_SINCE else frozenset[str]()
     missing = {place for place in places if node.image.partition(*place) is None or place[0] in closed}
-    if missing and not transaction.verify_only:
+    if missing:
         # Nothing is tried; and offsets come into a client's transaction by AddOffsetsToTxn only.
         return _results(topics, {place: _not_attempted(place, missing, closed) for place in places})
     try:
         shard = node.transaction_shard(transaction.transactional_id or _no_id())
         if transaction.verify_only:
             verdicts = shard.verify_partitions(transaction.transactional_id, producer, places)
-            return _results(topics, {place: _known(code, call.version) for place, code in verdicts.items()})
+            return _results(topics, verdicts)
         version = BUMPS_EPOCHS if call.version >= BROKERS_SINCE else 0
         return then(shard.add_partitions(transaction.transactional_id, producer, places, version), added)
     except KafkaError as refused:
@@ -132,12 +132,6 @@ def _not_attempted(place: Place, missing: set[Place], closed: AbstractSet[str]) 
     return (
         ErrorCode.TOPIC_AUTHORIZATION_FAILED if place[0] in closed else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     )
-
-
-def _known(code: ErrorCode, version: int) -> ErrorCode:
-    if code is ErrorCode.TRANSACTION_ABORTABLE and version < ABORTABLE_SINCE:
-        return ErrorCode.INVALID_TXN_STATE
-    return code
 
 
 def _all(topics: list[AddPartitionsToTxnTopic], code: ErrorCode) -> dict[Place, ErrorCode]:

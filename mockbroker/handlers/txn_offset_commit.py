@@ -41,13 +41,13 @@ LOADING_SINCE, ABORTABLE_SINCE, JOINS_SINCE = 2, 4, 5
 # The first version with topic ids, whose clients understand that a group is missing.
 BY_ID_SINCE = 6
 
-# What the group's coordinator says when the transaction's could not be asked.
-_NOT_ASKED = {
+# What the group's coordinator says for what the transaction's said, or when that could not be asked.
+_TOLD = {
     ErrorCode.NETWORK_EXCEPTION: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
     ErrorCode.COORDINATOR_NOT_AVAILABLE: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
     ErrorCode.NOT_COORDINATOR: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-    ErrorCode.CONCURRENT_TRANSACTIONS: ErrorCode.CONCURRENT_TRANSACTIONS,
+    ErrorCode.PRODUCER_FENCED: ErrorCode.INVALID_PRODUCER_EPOCH,
 }
 
 
@@ -97,7 +97,7 @@ def txn_offset_commit(call: Call[TxnOffsetCommitRequest], node: Node) -> Reply[T
     def go_on(verdicts: TxnVerdicts) -> Reply[TxnOffsetCommitResponse]:
         verdict = verdicts[place]
         if verdict is not ErrorCode.NONE:
-            return _all(call, asked, response, _NOT_ASKED.get(verdict, verdict))
+            return _all(call, asked, response, _TOLD.get(verdict, verdict))
         if not shard.open:
             return _all(call, asked, response, ErrorCode.NOT_COORDINATOR)
         return _keep(call, shard, asked, response, verification)

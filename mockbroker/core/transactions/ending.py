@@ -105,18 +105,25 @@ def prepare(
     return transaction.to(ending.prepared, last_epoch=last_epoch, **changes)
 
 
-def fence(transaction: Transaction, version: int, now_ms: int) -> Transition:
+def fence(
+    transaction: Transaction, version: int, now_ms: int, new_producer_id: Callable[[], int]
+) -> Transition:
     """The transition that aborts an open transaction under an epoch that nobody was given.
 
     With transaction.version 2 its producer may ask what has become of it, and with less it is shut out for good.
     """
     record = transaction.record
+    changes: dict[str, Any] = {"last_epoch": NO_EPOCH}
+    if version >= BUMPS_EPOCHS:
+        changes["last_epoch"] = record.epoch
+        if is_exhausted(record.epoch):
+            changes["next_producer_id"] = new_producer_id()
     return transaction.to(
         TxnState.PREPARE_ABORT,
-        last_epoch=record.epoch if version >= BUMPS_EPOCHS else NO_EPOCH,
         epoch=following(record.epoch),
         updated_ms=now_ms,
         client_version=version,
+        **changes,
     )
 
 

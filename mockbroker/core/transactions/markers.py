@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mockbroker.core.transactions.records import Place, TransactionRecord
     from mockbroker.core.transactions.shard import TransactionShard
 
-# What a leader may say that ends the matter although no marker was written: it knows of a newer producer or
-# a newer coordinator, and the transaction is theirs.
+# What a leader may say that ends the matter although no marker was written: it knows of a newer producer or a newer
+# coordinator, and the transaction is theirs.  This coordinator asks nobody any more, and leaves the id as it is.
 _GIVEN_UP = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.TRANSACTION_COORDINATOR_FENCED)
 
 
@@ -35,13 +35,14 @@ class Asked(NamedTuple):
 class Round:
     """The markers of one transaction that are still to be written."""
 
-    __slots__ = ("asked", "finish", "left", "number", "record")
+    __slots__ = ("asked", "finish", "given_up", "left", "number", "record")
 
     def __init__(self, record: TransactionRecord, number: int, finish: Callable[[], bool]) -> None:
         self.record = record
         self.number = number
         self.left = set(record.partitions)
         self.asked: dict[Place, Asked] = {}
+        self.given_up = False
         self.finish = finish
 
 
@@ -91,9 +92,10 @@ class Markers:
     def _see_to(self, name: str) -> None:
         """Ask the leader of each partition that is not being asked, and finish when nothing is left."""
         round_ = self._rounds[name]
-        for place in sorted(round_.left):
-            self._ask(round_, place)
-        self._finish(name)
+        if not round_.given_up:
+            for place in sorted(round_.left):
+                self._ask(round_, place)
+            self._finish(name)
 
     def _ask(self, round_: Round, place: Place) -> None:
         node = self._shard.node
@@ -142,9 +144,12 @@ class Markers:
         round_ = self._round_of(response.asked)
         if round_ is None:
             return
-        if response.verdict is ErrorCode.NONE or response.verdict in _GIVEN_UP:
+        if response.verdict in _GIVEN_UP:
+            round_.given_up = True
+        elif response.verdict is ErrorCode.NONE:
             round_.left.discard((response.asked.topic, response.asked.index))
-            self._finish(response.asked.transactional_id)
+            if not round_.given_up:
+                self._finish(response.asked.transactional_id)
         else:
             self.lost(response.asked)
 

@@ -239,7 +239,8 @@ class TransactionShard(Shard):
         if transaction.record.state is not TxnState.ONGOING:
             raise KafkaError(ErrorCode.INVALID_TXN_STATE)
         version = self.node.image.transaction_version
-        return self._prepare(transaction, ending.fence(transaction, version, self.node.clock.now))
+        transition = ending.fence(transaction, version, self.node.clock.now, self.node.next_producer_id)
+        return self._prepare(transaction, transition)
 
     def fence(self, transactional_id: str) -> Reply[Granted]:
         """Give the next epoch to nobody, as if another producer had begun with this id."""

@@ -46,7 +46,7 @@ def _enrol_here(node: Node, asked: AddPartitionsToTxn) -> None:
 
     missing = [place for place in asked.places if node.image.partition(*place) is None]
     verdicts: Reply[TxnVerdicts]
-    if asked.add and missing:
+    if missing:
         # All or none, and this broker may not have heard of them yet.
         refused = dict.fromkeys(asked.places, ErrorCode.OPERATION_NOT_ATTEMPTED)
         answer(refused | dict.fromkeys(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))

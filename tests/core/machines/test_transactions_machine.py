@@ -165,20 +165,18 @@ class Transactions(RuleBasedStateMachine):
         """Somebody begins anew, and shuts its twin out; or claims to be who it was."""
         self.producers[who].begin(known=known)
 
-    @rule(who=who, to=places, keep=st.booleans(), ends=st.tuples(ends, ends), known=st.booleans())
+    @rule(who=who, to=places, keep=st.booleans(), writes=st.booleans(), late=st.booleans(), end=ends)
     def take_over(
-        self, who: int, to: Place, ends: tuple[bool | None, bool | None], *, keep: bool, known: bool
+        self, who: int, to: Place, end: bool | None, *, keep: bool, writes: bool, late: bool
     ) -> None:
-        """A twin takes over while a transaction is open, and the zombie does not know."""
+        """A twin takes over while a transaction is open, and the zombie, which does not know, commits."""
         zombie, heir = who, who ^ 1
         self.pay(zombie, [to], None, keep=keep)
         for _ in range(2):
             self.producers[heir].begin()
-        self.pay(heir, [to], None, keep=keep)
-        if known:
-            self.producers[zombie].begin(known=True)
-        self.pay(zombie, [to], ends[0], keep=keep)
-        self.pay(heir, [to], ends[1], keep=False)
+        self.pay(heir, [to], end if late else None, keep=keep)
+        self.pay(zombie, [to] if writes else [], True, keep=False)
+        self.pay(heir, [to], end, keep=False)
 
     @rule(place=places)
     def read(self, place: Place) -> None:

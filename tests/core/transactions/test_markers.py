@@ -9,8 +9,10 @@ from mockbroker.core.messages import (
     WriteTxnMarkers,
     WriteTxnMarkersResponse,
 )
+from mockbroker.protocol.apis import Api
+from mockbroker.protocol.messages.transactions import WritableTxnMarker, WritableTxnMarkerTopic
 from tests.core.simulation import TOPIC, Simulation
-from tests.core.transactions.payer import FIRST, Payer
+from tests.core.transactions.payer import FIRST, Payer, code
 from tests.core.transactions.trouble import PATIENCE_MS, Meddler, opened
 
 
@@ -90,3 +92,22 @@ def test_deleted_partitions_need_no_marker(sim: Simulation, payer: Payer) -> Non
     sim.topic("refunds")  # it has one partition now
     sim.bring_back_controller()
     assert payer.state == "CompleteCommit"
+
+
+def test_a_coordinator_gives_up_where_a_partition_knows_a_newer_epoch(sim: Simulation) -> None:
+    """As Kafka's does (case 178a): an admin's marker has got ahead of it, and the id stays busy."""
+    payer = Payer(sim)
+    payer.begin()
+    opened(payer)
+    opened(payer, place=(TOPIC, 1))
+    marker = WritableTxnMarker(
+        producer_id=payer.id,
+        producer_epoch=payer.epoch + 5,
+        topics=[WritableTxnMarkerTopic(name=TOPIC, partition_indexes=[0])],
+    )
+    sim.ask(Api.WRITE_TXN_MARKERS.request(markers=[marker]), to=sim.leader_id(TOPIC, 0))
+    assert code(payer.end()) == "NONE"
+    sim.advance(PATIENCE_MS)
+    assert payer.state == "PrepareCommit"
+    assert payer.shard.markers.outstanding(payer.name) == [(TOPIC, 0)]
+    assert code(payer.begin()) == "CONCURRENT_TRANSACTIONS"

@@ -312,9 +312,29 @@ def at_epoch(payer: Payer, epoch: int) -> None:
     payer.epoch = epoch
 
 
-def test_the_last_epoch_is_not_followed_by_one_that_is_given_out(sim: Simulation) -> None:
-    payer = Payer(sim)
-    payer.begin()
+def at_level(sim: Simulation, level: int) -> Payer:
+    """A producer of a cluster with this transaction.version."""
+    sim.world.controller.update_features({"transaction.version": level})
+    sim.world.settle()
+    payer = Payer(sim, versions=FIRST)
+    assert code(payer.begin()) == "NONE"
+    return payer
+
+
+def test_whoever_is_shut_out_at_the_last_epoch_is_given_another_id(sim: Simulation) -> None:
+    payer = at_level(sim, 2)
+    at_epoch(payer, LAST)
+    opened(payer)
+    payer.shard.abort(payer.name)
+    sim.world.settle()
+    first = payer.id
+    assert code(payer.begin(known=True)) == "NONE"
+    assert (payer.id > first, payer.epoch) == (True, 0)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_the_last_epoch_is_not_followed_by_one_that_is_given_out(sim: Simulation, level: int) -> None:
+    payer = at_level(sim, level)
     at_epoch(payer, LAST)
     opened(payer)
     payer.shard.abort(payer.name)
@@ -329,10 +349,7 @@ def test_the_last_epoch_is_not_followed_by_one_that_is_given_out(sim: Simulation
 
 @pytest.mark.parametrize(("level", "layout"), [(0, 0), (1, 1), (2, 1)])
 def test_the_layout_of_records_follows_the_feature(sim: Simulation, level: int, layout: int) -> None:
-    sim.world.controller.update_features({"transaction.version": level})
-    sim.world.settle()
-    payer = Payer(sim)
-    payer.begin()
+    payer = at_level(sim, level)
     (batch,) = payer.shard.replica.log.batches
     (record,) = iter_records(batch)
     assert record.value is not None
