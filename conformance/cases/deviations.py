@@ -41,4 +41,12 @@ DEVIATIONS = [
         "Kafka never answers null records, and nothing else on that connection; a test that hangs tells nobody "
         "what is wrong, so mockbroker answers INVALID_RECORD",
     ),
+    Deviation(
+        "184a",
+        6,
+        "value",
+        "2026-11-26",
+        "a partition that nobody leads when its transaction ends: Kafka drops the marker, and the transaction hangs "
+        "there for good; mockbroker writes it when there is a leader",
+    ),
 ]

@@ -1,4 +1,4 @@
-"""Cases 161, 168, 177 and 184: transactions whose end takes long, because a broker stands still or dies."""
+"""Cases 161, 168, 177, 184 and 184a: transactions whose end takes long, because a broker stands still or dies."""
 
 from __future__ import annotations
 
@@ -109,3 +109,28 @@ def _(it: Stage) -> None:
     payer.rest()
     _read(it, topic, leader)
     end_of(it, topic, node=leader)
+
+
+@case("184a", "A partition without a leader gets its marker when it has one", on=THREE, since=(4, 0))
+def _(it: Stage) -> None:
+    payer = Payer(it)
+    leader, other = _roles(it, payer)
+    topic = it.topic(on={0: [leader], 1: [other]}, min_insync_replicas=1)
+    payer.began()
+    payer.add(topic, 0, 1)
+    payer.write(topic, 0, line=it.line(leader))
+    payer.write(topic, 0, part=1, line=it.line(other))
+    it.brokers.crash(leader)
+    it.until(lambda: it.metadata(topic, payer.coordinator)[0]["leader_id"] == -1, "nobody leads")
+    it.brokers.let_pass(1_000)
+    payer.end(commit=True)
+    it.until(lambda: it.high_watermark(topic, other, 1) == 2, "one marker is written")
+    _read(it, topic, other, 1)
+    it.brokers.restart(leader)
+    it.until(lambda: it.metadata(topic, payer.coordinator)[0]["leader_id"] == leader, "it leads again")
+    it.until(lambda: it.serves(topic, leader), "it serves")
+    payer.rest()
+    it.brokers.let_pass(3_000)
+    answer = it.quietly("Fetch", 12, node=leader, **at(topic, {0: 0}), isolation_level=1)
+    it.tell("last stable offset", answer["responses"][0]["partitions"][0]["last_stable_offset"])
+    it.until(lambda: len(it.metadata("__transaction_state", other)[0]["isr_nodes"]) == 3, "it is back")

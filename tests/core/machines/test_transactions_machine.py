@@ -55,7 +55,7 @@ WORDS: list[tuple[type[Message], ...]] = [
     (AddPartitionsToTxn,), (AddPartitionsToTxnResponse,), (WriteTxnMarkersResponse,), (WriteTxnMarkers,),
 ]  # fmt: skip
 
-protocols = st.sampled_from([SECOND, FIRST])
+protocols = st.sampled_from([SECOND, SECOND, FIRST])
 who = st.integers(0, 3)
 brokers = st.integers(1, 3)
 ends = st.sampled_from([True, True, False, None])
@@ -190,12 +190,35 @@ class Transactions(RuleBasedStateMachine):
         self, words: tuple[type[Message], ...], who: int, to: Place, end: bool | None, *, lose: bool
     ) -> None:
         """Keep such words on their roads while somebody pays."""
-        # A marker that is late ends the next transaction of the first protocol, in Kafka too (KIP-890).
-        if self.pure or words != (WriteTxnMarkers,):
-            self.keeping = words
+        self.keep_back(words)
         self.pay(who, [to], end, keep=False)
         if lose:
             self.lose(1)
+
+    def keep_back(self, words: tuple[type[Message], ...]) -> None:
+        # A marker that is late ends the next transaction of the first protocol, in Kafka too (KIP-890).
+        if self.pure or words != (WriteTxnMarkers,):
+            self.keeping = words
+
+    @rule(words=st.sampled_from(WORDS), who=who, to=places, end=ends, lost=st.booleans())
+    def words_come_late(
+        self, words: tuple[type[Message], ...], who: int, to: Place, end: bool | None, *, lost: bool
+    ) -> None:
+        """They are said again, and come when the next transaction is open, or ends."""
+        self.pay(who, [to], None, keep=False)
+        self.keep_back(words)
+        self.insist(who, True)
+        self.advance(31_000)
+        self.keeping = ()
+        self.let_go(1)
+        self.advance(31_000)
+        self.pay(who, [to], None, keep=False)
+        if lost:
+            self.keep_back((WriteTxnMarkersResponse, WriteTxnMarkers) if self.pure else words)
+            self.insist(who, end)
+            self.keeping = ()
+        self.let_go(len(self.kept))
+        self.insist(who, end)
 
     @rule(count=st.integers(1, 3))
     def let_go(self, count: int) -> None:
@@ -224,14 +247,15 @@ class Transactions(RuleBasedStateMachine):
 
     # -- brokers ------------------------------------------------------------------------------------
 
-    @rule(place=all_places, wish=st.none() | brokers, noticed_ms=st.sampled_from([0, 0, 9_000]))
-    def crash_or_restart(self, place: Place, wish: int | None, noticed_ms: int) -> None:
-        """Some broker, or the one that leads a partition."""
+    @rule(place=all_places, wish=st.none() | brokers, noticed_ms=st.sampled_from([0, 9_000]), who=who)
+    def crash_or_restart(self, place: Place, wish: int | None, noticed_ms: int, who: int) -> None:
+        """Some broker, or the one that leads a partition; and somebody does not let that stop it."""
         broker = self.sim.leader_id(*place) if wish is None else wish
         if self.world.nodes[broker].up:
             self.world.crash(broker, noticed_ms)
         else:
             self.world.restart(broker)
+        self.insist(who, True)
 
     @rule()
     def restart_all(self) -> None:

@@ -225,6 +225,22 @@ def test_a_partition_is_not_refused_for_good_while_a_new_coordinator_waits_for_i
     assert code(payer.send(b"paid", place=(TOPIC, 1), sequence=0)) == "NONE"
 
 
+def test_what_a_new_coordinator_learns_late_times_out_all_the_same(sim: Simulation) -> None:
+    payer = Payer(sim, versions=FIRST)
+    payer.begin()
+    old = payer.coordinator.id
+    heir, other = (id for id in sim.partition(TRANSACTIONS_TOPIC, payer.index).replicas if id != old)
+    sim.freeze(other, topic=TRANSACTIONS_TOPIC, index=payer.index)
+    payer.add((TOPIC, 0))
+    sim.world.controller.move_leader(TRANSACTIONS_TOPIC, payer.index, heir, unclean=False)
+    sim.world.settle()
+    assert payer.state == "Empty"
+    sim.catch_up(other, topic=TRANSACTIONS_TOPIC, index=payer.index)
+    assert payer.state == "Ongoing"
+    sim.advance(71_000)
+    assert payer.state == "CompleteAbort"
+
+
 @pytest.mark.parametrize("state", ["Empty", "Ongoing", "PrepareCommit", "CompleteCommit"])
 def test_a_new_coordinator_goes_on_when_its_followers_have_what_it_has(sim: Simulation, state: str) -> None:
     payer = Payer(sim, versions=FIRST)
@@ -285,6 +301,19 @@ def test_a_coordinator_that_dies_with_a_question_is_not_waited_for(sim: Simulati
     assert not asked.answered
     getattr(sim.world, how)(payer.coordinator.id)
     assert code(asked) == "NOT_ENOUGH_REPLICAS"
+
+
+def test_who_has_died_with_a_question_is_not_answered(sim: Simulation) -> None:
+    payer = Payer(sim)
+    payer.begin()
+    leader = sim.leader_id()
+    meddler = Meddler(sim, AddPartitionsToTxn)
+    asked = payer.send(b"paid")
+    sim.world.crash(leader, 60_000)
+    meddler.lose()
+    sim.world.restart(leader)
+    assert not asked.answered
+    assert sim.log(leader) == []
 
 
 def test_a_leader_that_stands_still_hears_later_that_its_coordinator_died(sim: Simulation) -> None:
