@@ -118,3 +118,28 @@ def test_producers_are_listed_in_the_order_in_which_they_came(log: Log) -> None:
     for producer_id in (9, 4, 6):
         log.add(sent(0, producer_id=producer_id))
     assert [producer_id for producer_id, _ in log.producers.active()] == [9, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "coordinator_epoch", "version", "told"),
+    [
+        (2, 9, 0, ErrorCode.INVALID_PRODUCER_EPOCH),
+        (3, 2, 0, ErrorCode.TRANSACTION_COORDINATOR_FENCED),
+        (3, 3, 0, None),
+        (4, 3, 0, None),
+        # With transaction.version 2 it carries the epoch behind that of the transaction which it ends.
+        (3, 3, 2, ErrorCode.INVALID_PRODUCER_EPOCH),
+        (4, 3, 2, None),
+    ],
+)
+def test_a_marker_of_an_old_producer_or_coordinator_is_refused(
+    log: Log, epoch: int, coordinator_epoch: int, version: int, told: ErrorCode | None
+) -> None:
+    log.end_transaction(5, ControlType.ABORT, epoch=3)  # by coordinator epoch 3
+    log.add(sent(0, epoch=3, transactional=True))
+    if told is None:
+        log.producers.check_marker(5, epoch, coordinator_epoch, version)
+        return
+    with pytest.raises(KafkaError) as refused:
+        log.producers.check_marker(5, epoch, coordinator_epoch, version)
+    assert refused.value.code == told

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import confluent_kafka
@@ -19,6 +20,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from mockbroker import Cluster
 
 PATIENCE_S = 10
+CLOSE_S = 5
 POLL_S = 0.05
 
 
@@ -94,9 +96,10 @@ class ConfluentPayer:
         self._do(self._producer.abort_transaction, PATIENCE_S)
 
     def close(self) -> None:
-        # Its own close would raise the fatal error once more; it is gone with the last that knows it.
         self._producer.purge()
-        del self._producer
+        # A fatal error is raised once more, in a way that Python calls a SystemError.
+        with suppress(confluent_kafka.KafkaException, SystemError):
+            self._producer.close()
 
 
 class KafkaPythonPayer:
@@ -138,7 +141,7 @@ class KafkaPythonPayer:
         self._do(self._producer.abort_transaction)
 
     def close(self) -> None:
-        self._producer.close(timeout=0)
+        self._producer.close(timeout=CLOSE_S)
 
 
 PAYERS: dict[str, Callable[[Cluster, str], Payer]] = {

@@ -1,7 +1,7 @@
 """The states of a transactional id, and which may follow which (KIP-98, KIP-890).
 
-`PrepareEpochFence` is only ever intended, never written: it is how a coordinator shuts out a producer before
-it aborts what that left open.
+`PrepareEpochFence` is never written, in Kafka neither: an abort that shuts a producer out is a PrepareAbort with the
+next epoch.  Admins may name it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mockbroker.core.groups.coordination import TRANSACTIONS_TOPIC
 from mockbroker.core.links import Message
 from mockbroker.core.messages import (
     WriteTxnMarkers,
@@ -12,8 +13,8 @@ from mockbroker.core.messages import (
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.messages.transactions import WritableTxnMarker, WritableTxnMarkerTopic
 from tests.core.simulation import TOPIC, Simulation
-from tests.core.transactions.payer import FIRST, Payer, code
-from tests.core.transactions.trouble import PATIENCE_MS, Meddler, opened
+from tests.core.transactions.payer import FIRST, Payer, code, coordinated
+from tests.core.transactions.trouble import PATIENCE_MS, Meddler, is_hanging, opened
 
 
 @pytest.mark.parametrize("lost", [WriteTxnMarkers, WriteTxnMarkersResponse])
@@ -111,3 +112,50 @@ def test_a_coordinator_gives_up_where_a_partition_knows_a_newer_epoch(sim: Simul
     assert payer.state == "PrepareCommit"
     assert payer.shard.markers.outstanding(payer.name) == [(TOPIC, 0)]
     assert code(payer.begin()) == "CONCURRENT_TRANSACTIONS"
+
+
+def test_a_marker_on_a_road_that_breaks_is_asked_for_again(sim: Simulation, payer: Payer) -> None:
+    leader = next(id for id in sim.world.nodes if id != payer.coordinator.id)
+    if sim.leader_id() != leader:
+        sim.world.controller.move_leader(TOPIC, 0, leader, unclean=False)
+        sim.world.settle()
+    opened(payer)
+    meddler = Meddler(sim, WriteTxnMarkers)
+    payer.end()
+    meddler.stop()
+    sim.world.links.cut(payer.coordinator.id, leader)
+    sim.world.links.mend(payer.coordinator.id, leader)
+    sim.world.nodes[leader].reconnected([payer.coordinator.id])
+    sim.world.settle()
+    sim.advance(100)
+    assert payer.state == "CompleteCommit"
+
+
+def test_a_leader_that_is_gone_unnoticed_gets_its_marker_when_it_is_back() -> None:
+    sim = Simulation(brokers=4)
+    coordinated(sim)
+    payer = Payer(sim)
+    payer.begin()
+    (leader,) = set(sim.world.nodes) - set(sim.partition(TRANSACTIONS_TOPIC, payer.index).replicas)
+    sim.topic(assignments=[(leader,)])
+    opened(payer)
+    sim.world.crash(leader, 60_000)
+    assert code(payer.end()) == "NONE"
+    assert payer.state == "PrepareCommit"
+    sim.world.restart(leader)
+    assert payer.state == "CompleteCommit"
+    assert not is_hanging(sim)
+
+
+def test_a_marker_is_not_written_while_too_few_are_in_sync(sim: Simulation, payer: Payer) -> None:
+    opened(payer)
+    sim.configure(min_insync_replicas="3")
+    gone = next(id for id in sim.world.nodes if id not in (sim.leader_id(), payer.coordinator.id))
+    sim.world.crash(gone, 0)
+    assert not sim.leader().enough_in_sync()
+    payer.end()
+    assert payer.state == "PrepareCommit"
+    assert len(sim.leader().log.batches) == 1
+    sim.world.restart(gone)
+    sim.advance(1_000)
+    assert payer.state == "CompleteCommit"

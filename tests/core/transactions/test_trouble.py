@@ -93,6 +93,15 @@ def test_a_duplicate_is_one_also_where_its_verdict_is_late(sim: Simulation) -> N
     assert sim.log(1) == [b"once"]
 
 
+def test_a_partition_of_the_transaction_before_is_not_part_of_the_next(sim: Simulation) -> None:
+    payer = Payer(sim, versions=FIRST)
+    payer.begin()
+    opened(payer)
+    payer.end()
+    assert payer.shard.transactions[payer.name].record.partitions == ()
+    assert code(payer.send(b"not added", sequence=1)) == "INVALID_TXN_STATE"
+
+
 def test_a_partition_that_was_not_led_here_is_not_written_to_when_it_is(sim: Simulation) -> None:
     """It was not asked about; and the client is told to look for its leader, not that something is broken."""
     payer = Payer(sim)
