@@ -32,13 +32,25 @@ TROUBLES: tuple[Callable[[Scene, int], None] | None, ...] = (
     loop_troubles.leader_dies,
     loop_troubles.group_coordinator_dies,
 )
+# What a loop asks; what a client does not send, as the newer ones do not add partitions, cannot be lost.
+ASKED = (
+    "FindCoordinator",
+    "InitProducerId",
+    "OffsetFetch",
+    "AddPartitionsToTxn",
+    "AddOffsetsToTxn",
+    "Produce",
+    "TxnOffsetCommit",
+    "EndTxn",
+)
+ASKED_ONCE = ("FindCoordinator", "InitProducerId", "OffsetFetch")
+# Every so many answers of one kind are lost, up to so many in all.
+LOST_EVERY, LOST_MAX = 3, 20
+_NO_SECOND_COMMIT = "kafka-python 3.0.12 never sends a TxnOffsetCommit again that was not answered"
 # What a client cannot stand, and how we know.
 LACKS = {
-    (
-        "kafka-python",
-        "group_coordinator_dies",
-    ): "kafka-python 3.0.12 finds the new coordinator, and never sends it "
-    "the TxnOffsetCommit that the old one did not answer",
+    ("kafka-python", "group_coordinator_dies"): _NO_SECOND_COMMIT,
+    ("kafka-python", "TxnOffsetCommit"): _NO_SECOND_COMMIT,
 }
 PARTITIONS = 3
 # A loop that hangs is the failure of its test.
@@ -149,6 +161,22 @@ def test_everything_is_done_exactly_once(
     looped = loops.end_of("payer-1")
     _judge(cluster, count)
     assert looped.committed >= (count if trouble is None else 1)
+
+
+@pytest.mark.parametrize("api", ASKED)
+@pytest.mark.parametrize("name", _clients)
+def test_answers_that_are_lost_once_everything_is_done_do_no_harm(
+    name: str, api: str, cluster: Cluster, loops: Loops, count: int
+) -> None:
+    if reason := LACKS.get((name, api)):
+        pytest.skip(reason)
+    # What comes once comes lost; of the rest every so many.
+    every, times = (1, 1) if api in ASKED_ONCE else (max(LOST_EVERY, count // LOST_MAX), LOST_MAX)
+    with cluster.faults.after(api, every=every, times=times, optional=True).disconnect() as lost:
+        loops.start(name, Looping(GROUP, FROM, TO, "payer-1"))
+        loops.end_of("payer-1")
+    _judge(cluster, count)
+    assert lost.hits or len(cluster.history.events(api=api)) < every
 
 
 @pytest.mark.parametrize("name", _clients)
