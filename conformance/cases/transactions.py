@@ -165,6 +165,12 @@ class Payer:
         return self._line.ask("AddOffsetsToTxn", version, **self.who(**instead), group_id=group)
 
 
+def settled(it: Stage, transactional_id: str) -> None:
+    """Wait until no transaction of this id is on its way to its end; one may be open."""
+    payer = Payer(it, transactional_id)
+    it.until(lambda: not str(payer.state()).startswith("Prepare"), f"{transactional_id} has ended")
+
+
 def _ok_added(answer: Answer) -> bool:
     return bool(
         answer["results_by_topic_v3_and_below"][0]["results_by_partition"][0]["partition_error_code"]

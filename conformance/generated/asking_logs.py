@@ -144,7 +144,7 @@ def _counted_produces(draw: st.DrawFn) -> list[Step]:
             more = {"producer": (producer_id, epoch, sequence), "timestamp": Time(draw(SMALL))}
             records = Records(values, more)
         fields = _to({topic: {index: records}}, draw(st.sampled_from((-1, -1, -1, 1))))
-        counts = (key, sequence, len(records.values))
+        counts = (sequence, len(records.values))
         steps.append(Step(line, "Produce", version, fields, counts=counts))
     return steps
 

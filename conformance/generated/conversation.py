@@ -55,6 +55,15 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Next:
+    """The sequence that a producer goes on with at a place; every epoch begins a new one."""
+
+    producer: str
+    place: str
+    plus: int = 0
+
+
+@dataclass(frozen=True)
 class Time:
     """A time that the conversation chooses."""
 
@@ -81,7 +90,7 @@ class Step:
     """One request.
 
     `learns` says where in the answer something worth knowing is: key -> path.  `counts`: what a successful
-    Produce adds to a sequence, as (key, up to which symbol, how many).  `silent` requests have no answer.
+    Produce adds to a sequence, as (from which symbol on, how many).  `silent` requests have no answer.
     """
 
     line: str
@@ -89,7 +98,7 @@ class Step:
     version: int
     fields: Answer
     learns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    counts: tuple[str, Known, int] | None = None
+    counts: tuple[Known | Next, int] | None = None
     silent: bool = False
 
 
@@ -125,6 +134,8 @@ class Memory:
                 fact = self._facts.get(key)
                 known = otherwise if fact is None else fact.value
                 return known + plus if plus else known
+            case Next():
+                return self.value(self._counted(given))
             case Time(after):
                 return self._zero_ms + after
             case Records(values, more):
@@ -148,6 +159,8 @@ class Memory:
                 fact = self._facts.get(key)
                 known = repr(otherwise) if fact is None else fact.words
                 return f"{known} + {plus}" if plus else known
+            case Next():
+                return self.words(self._counted(given))
             case Time(after):
                 return f"it.zero_ms + {after}"
             case Records(values, more):
@@ -182,10 +195,15 @@ class Memory:
             if value not in (None, "", -1, 0) or (key.endswith(".id") and value == 0):
                 self._facts[key] = _Fact(value, words)
         if step.counts is not None and _is_written(answer):
-            key, first, count = step.counts
-            end = self.value(first) + count
-            if end > self.value(Known(key, 0)):
-                self._facts[key] = _Fact(end, str(end))
+            first, count = step.counts
+            known = self._counted(first) if isinstance(first, Next) else first
+            end = self.value(known) + count
+            if end > self.value(Known(known.key, 0)):
+                self._facts[known.key] = _Fact(end, str(end))
+
+    def _counted(self, sequence: Next) -> Known:
+        epoch = self.value(Known(f"{sequence.producer}.epoch", 0))
+        return Known(f"{sequence.producer}.{epoch}.{sequence.place}", 0, sequence.plus)
 
 
 def _literal(value: Any) -> str:

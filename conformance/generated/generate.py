@@ -18,7 +18,7 @@ from kio.index import load_request_schema
 
 from conformance.cases import codec
 from conformance.cases.codec import Answer
-from conformance.generated import asking_groups, asking_logs
+from conformance.generated import asking_groups, asking_logs, asking_transactions
 from conformance.generated.conversation import DEATH, KINDS, Conversation, Step
 
 # A phrase is a step, or a few that belong together; a conversation has so many at most.
@@ -27,11 +27,12 @@ PHRASES_MAX = 16
 
 @st.composite
 def conversations(draw: st.DrawFn, deaths_in_100: int = 0) -> Conversation:
-    """Conversations about logs, about groups, and about both; in so many of 100 the broker dies once."""
-    about = draw(st.sampled_from(("logs", "groups", "both")))
-    of = {"logs": _LOGS, "groups": _GROUPS, "both": _BOTH}[about]
+    """Conversations about logs, groups, transactions, and all of these; in so many of 100 the broker dies once."""
+    of = draw(st.sampled_from((_LOGS, _GROUPS, _TRANSACTIONS, _PAID, _ALL)))
     # A list of Hypothesis' own is seldom longer than six, whatever it may be.
     phrases = [draw(of) for _ in range(draw(st.integers(1, PHRASES_MAX)))]
+    if of in (_TRANSACTIONS, _PAID):
+        phrases.insert(0, draw(asking_transactions.beginnings()))
     if draw(st.integers(0, 99)) < deaths_in_100:
         phrases.insert(draw(st.integers(0, len(phrases))), [Step("broker", DEATH, 0, {})])
     steps = [_fitting(step) for phrase in phrases for step in phrase]
@@ -39,8 +40,11 @@ def conversations(draw: st.DrawFn, deaths_in_100: int = 0) -> Conversation:
     return Conversation(topics, tuple(_without_deviations(steps)))
 
 
-_LOGS, _GROUPS = asking_logs.phrases(), asking_groups.phrases()
-_BOTH = st.one_of(_LOGS, _GROUPS)
+_LOGS, _GROUPS, _TRANSACTIONS = (
+    asking.phrases() for asking in (asking_logs, asking_groups, asking_transactions)
+)
+_PAID = st.one_of(_TRANSACTIONS, _TRANSACTIONS, _LOGS)
+_ALL = st.one_of(_LOGS, _GROUPS, _TRANSACTIONS)
 
 
 def _without_deviations(steps: list[Step]) -> Iterator[Step]:

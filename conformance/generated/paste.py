@@ -27,6 +27,10 @@ class Paste:
         self.body += ["it.brokers.crash(1)", "it.brokers.restart(1)"]
         self._lines.clear()
 
+    def rests(self, transactional_id: str) -> None:
+        """No transaction of this id is on its way to its end any more."""
+        self.body.append(f"settled(it, {transactional_id})")
+
     def waits(self, step: Step, words: str) -> None:
         """A request whose answer is long in coming."""
         self._open(step.line)
@@ -52,7 +56,7 @@ class Paste:
                 )
                 lines.append(f'    {label} = it.topic("{label}", {PARTITIONS}{configs})')
         lines += [f'    {group} = it.group("{group}")' for group in ("g0", "g1") if group in text]
-        lines += [f'    {name} = it.name("{name}")' for name in ("t2", "nobody") if name in text]
+        lines += [f'    {name} = it.name("{name}")' for name in ("t2", "nobody", "x0", "x1") if name in text]
         for number, line in enumerate(self.body):
             name, equals, rest = line.partition(" = ")
             needed = equals and name.startswith("heard_") and f"{name}[" in "\n".join(self.body[number + 1 :])

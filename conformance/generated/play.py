@@ -20,7 +20,9 @@ from conformance.generated.paste import Paste
 from conformance.generated.targets import ANSWER_TIMEOUT_S, SILENCE_S, Target
 
 # Names that conversations use beside those of their topics.
-OTHER_NAMES = ("g0", "g1", "t2", "nobody")
+OTHER_NAMES = ("g0", "g1", "t2", "nobody", "x0", "x1")
+# Behind these a transaction may be on its way to its end; until then everybody is told to come back later.
+ENDS_TRANSACTIONS = ("EndTxn", "InitProducerId")
 CHANGES_TOPICS = ("CreateTopics", "DeleteTopics", "CreatePartitions", "IncrementalAlterConfigs")
 
 # After each step: the lines that spoke, in this order.
@@ -92,6 +94,9 @@ class _Play:
             self._on.send(step.line, codec.request(step.api, step.version, number, "case", step.fields))
         self._asked[step.line] = (step, number)
         own = self._hear_all(number, step, words)
+        if step.api in ENDS_TRANSACTIONS and step.fields.get("transactional_id"):
+            self._on.rest(fields["transactional_id"])
+            self._played.paste.rests(self._memory.words(step.fields["transactional_id"]))
         if step.api in CHANGES_TOPICS:
             for label, name in self._memory.names.items():
                 if label.startswith("t"):
@@ -103,8 +108,10 @@ class _Play:
         self._asked.clear()
         self._played.paste.dies()
         names = self._memory.names
-        topics = [name for label, name in names.items() if label.startswith("t")]
-        self._on.die(topics, [name for label, name in names.items() if label.startswith("g")])
+        topics, groups, payers = (
+            [name for label, name in names.items() if label.startswith(kind)] for kind in "tgx"
+        )
+        self._on.die(topics, groups, payers)
         return []
 
     def _hear_all(self, number: int, step: Step, words: str) -> list[str]:

@@ -38,6 +38,9 @@ PLAN = Plan(
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 5,
         "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 5,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
         "max.incremental.fetch.session.cache.slots": 1_000_000,
         "auto.create.topics.enable": False,
         # Index files are made whole, at ten megabytes each, which thousands of partitions need not have.
@@ -72,7 +75,10 @@ class Target(Protocol):
     def settle(self, topic: str) -> None:
         """Wait until everybody knows what became of a topic."""
 
-    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
+    def rest(self, transactional_id: str) -> None:
+        """Wait until no transaction of this id is on its way to its end."""
+
+    def die(self, topics: Iterable[str], groups: Iterable[str], payers: Iterable[str]) -> None:
         """Be killed with all connections, and come back; wait until these are served again."""
 
     def speaking(self, lines: Iterable[str], seconds: float) -> list[str]:
@@ -101,6 +107,7 @@ class RealTarget:
         self._stage = Stage(brokers)
         self._stage.group("first")  # makes the internal topic and waits for a coordinator
         self._stage.until(self._gives_producer_ids, "producer ids")
+        self._stage.until(self._finds_payers, "a coordinator of transactions")
 
     @property
     def port(self) -> int:
@@ -155,7 +162,18 @@ class RealTarget:
         time.sleep(SILENCE_S)  # the broker hears of it from the controller
         self._stage.until(agreed, f"{topic} is there or gone")
 
-    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
+    def rest(self, transactional_id: str) -> None:
+        self._stage.until(lambda: self._is_at_rest(transactional_id), f"{transactional_id} is at rest")
+
+    def _is_at_rest(self, transactional_id: str) -> bool:
+        asked: dict[str, Any] = {"transactional_ids": [transactional_id]}
+        told = self._stage.quietly("DescribeTransactions", 0, **asked)["transaction_states"][0]
+        unknown = told["error_code"] == "TRANSACTIONAL_ID_NOT_FOUND"
+        return unknown or (
+            told["error_code"] == "NONE" and not told["transaction_state"].startswith("Prepare")
+        )
+
+    def die(self, topics: Iterable[str], groups: Iterable[str], payers: Iterable[str]) -> None:
         self.end()
         self._brokers.crash(1)
         self._brokers.restart(1)
@@ -166,6 +184,8 @@ class RealTarget:
             self.settle(topic)
         for group in groups:
             self._stage.until(lambda group=group: self._coordinates(group), group)  # type: ignore[misc]  # bound now
+        for payer in payers:
+            self.rest(payer)
         self._stage.until(self._gives_producer_ids, "producer ids")
 
     def _coordinates(self, group: str) -> bool:
@@ -196,6 +216,12 @@ class RealTarget:
                 self._stage.until(lambda name=name: self._stage.is_led(name, PARTITIONS), name)  # type: ignore[misc]  # bound now
         return stock.pop()
 
+    def _finds_payers(self) -> bool:
+        asked: dict[str, Any] = {"key_type": 1, "coordinator_keys": ["first"]}
+        return bool(
+            self._stage.quietly("FindCoordinator", 4, **asked)["coordinators"][0]["error_code"] == "NONE"
+        )
+
     def _gives_producer_ids(self) -> bool:
         return bool(self._stage.quietly("InitProducerId", 4, **FIRST_PRODUCER)["error_code"] == "NONE")
 
@@ -216,7 +242,8 @@ class MockTarget:
         options = ClusterOptions.of(brokers=1, config=PLAN.config, defaults="kafka")
         self._world = options.new_world(0)
         self._world.set_address(1, "127.0.0.1", self.port)
-        self._asked("FindCoordinator", 4, coordinator_keys=["first"])
+        for key_type in (0, 1):
+            self._asked("FindCoordinator", 4, key_type=key_type, coordinator_keys=["first"])
         self._asked("InitProducerId", 4, **FIRST_PRODUCER)
         made = {}
         for label, kind in topics.items():
@@ -256,8 +283,11 @@ class MockTarget:
         replies = {line: self._waiting[line][1] for line in lines if line in self._waiting}
         return [line for line, reply in replies.items() if not isinstance(reply, Ticket) or reply.done]
 
-    def die(self, topics: Iterable[str], groups: Iterable[str]) -> None:
-        del topics, groups  # served from the first moment on
+    def rest(self, transactional_id: str) -> None:
+        """Nothing: a step of a world ends when the markers are written."""
+
+    def die(self, topics: Iterable[str], groups: Iterable[str], payers: Iterable[str]) -> None:
+        del topics, groups, payers  # served from the first moment on
         self.end()
         # A killed node is given up at the latest when it registers again.
         self._world.crash(1, noticed_ms=0)
