@@ -19,6 +19,7 @@ from conformance.cases import (
     j_features,
     j_topics,
     r_random,
+    r_transactions,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "j_features",
     "j_topics",
     "r_random",
+    "r_transactions",
 ]
