@@ -153,7 +153,8 @@ class _Play:
         """By the conversation's own names, and in an order that does not hang on made-up ones.
 
         Members are in the order in which they were given their ids, as Kafka keeps them in a hash map;
-        described groups hang on which partitions of the offsets topic their names lead to.
+        described groups hang on which partitions of the offsets topic their names lead to,
+        which a transaction tells of.
         """
         if (given := answer.get("member_id")) and given not in self._member_ids:
             self._member_ids.append(given)
@@ -161,6 +162,8 @@ class _Play:
 
         def ordered(value: Any) -> Any:
             match value:
+                case {"topic": "__consumer_offsets", "partitions": [_, *_]}:
+                    return value | {"partitions": "<where the groups live>"}
                 case dict():
                     return {name: ordered(inner) for name, inner in value.items()}
                 case [{"member_id": _}, *_]:

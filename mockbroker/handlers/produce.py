@@ -217,7 +217,7 @@ class _Producing:
             batch = self._admitted(topic, part)
         except KafkaError:
             return None
-        if not batch.is_transactional:
+        if not batch.is_transactional or batch.producer_id < 0:
             return None
         try:
             verification = self._node.leader_of(topic, part.index).producers.verification(
