@@ -14,14 +14,15 @@ from mockbroker.core.fetch_sessions import FetchSession, FetchSessions, Wanted
 from mockbroker.core.groups import membership, rebalancing
 from mockbroker.core.groups.classic import ClassicGroup
 from mockbroker.core.groups.member import Member
-from mockbroker.core.groups.offsets import OffsetToCommit
+from mockbroker.core.groups.offsets import OffsetBook, OffsetToCommit
 from mockbroker.core.producers import Producers
 from mockbroker.core.replica import Replica
 from mockbroker.core.ticket import Disconnect
+from mockbroker.core.transactions.transaction import Transaction
 from mockbroker.handlers import fetch_reads, list_offsets, produce
 from mockbroker.protocol.errors import ErrorCode, KafkaError
 from mockbroker.protocol.messages.groups import HeartbeatResponse
-from mockbroker.records.batch import iter_records
+from mockbroker.records.batch import Batch, iter_records
 from mockbroker.records.record import Record
 from mockbroker.records.validate import AppendRules
 
@@ -126,6 +127,37 @@ def metadata_of_an_offset_may_be_of_any_size(patch: Patch) -> None:
     patch.setattr(OffsetToCommit, "metadata_size", 0)
 
 
+def readers_of_committed_records_see_open_transactions(patch: Patch) -> None:
+    patch.setattr(Replica, "last_stable_offset", property(lambda replica: replica.high_watermark))
+
+
+def an_aborted_transaction_is_not_listed(patch: Patch) -> None:
+    end = Producers._end_transaction  # noqa: SLF001 - the place of the mistake
+
+    def forget(producers: Producers, batch: Batch, known: Any) -> None:
+        end(producers, batch, known)
+        producers.aborted.clear()
+
+    patch.setattr(Producers, "_end_transaction", forget)
+
+
+def a_zombie_is_not_shut_out(patch: Patch) -> None:
+    patch.setattr(Transaction, "check_epoch", lambda *_: None)
+
+
+def somebody_elses_producer_id_will_do(patch: Patch) -> None:
+    patch.setattr(Transaction, "check_producer", lambda *_: None)
+
+
+def offsets_of_an_open_transaction_are_called_stable(patch: Patch) -> None:
+    patch.setattr(OffsetBook, "is_unstable", lambda *_: False)
+
+
+def a_partition_joins_a_transaction_unasked(patch: Patch) -> None:
+    patch.setattr(Producers, "check_verified", lambda *_: None)
+    patch.setattr(Producers, "verification", lambda *_, **__: None)
+
+
 MUTATIONS: list[Callable[[Patch], None]] = [
     a_duplicate_is_appended_again,
     a_gap_in_the_sequence_is_accepted,
@@ -141,4 +173,10 @@ MUTATIONS: list[Callable[[Patch], None]] = [
     a_rebalance_is_not_told_in_heartbeats,
     a_fenced_member_is_called_unknown,
     metadata_of_an_offset_may_be_of_any_size,
+    readers_of_committed_records_see_open_transactions,
+    an_aborted_transaction_is_not_listed,
+    a_zombie_is_not_shut_out,
+    somebody_elses_producer_id_will_do,
+    offsets_of_an_open_transaction_are_called_stable,
+    a_partition_joins_a_transaction_unasked,
 ]

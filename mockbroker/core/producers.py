@@ -196,9 +196,9 @@ class Producers:
             self._check_order(batch, known)
 
     def _check_refused(self, batch: Batch, known: Producer | None) -> None:
-        """A transaction does not begin behind a batch that was refused while the coordinator was asked."""
+        """Nothing is written behind a batch that was refused while the coordinator was asked about its transaction."""
         asked = self._asked.get(batch.producer_id)
-        if not batch.is_transactional or asked is None:
+        if asked is None:
             return
         if known is not None and known.has_open(batch.producer_epoch):
             return
@@ -212,7 +212,7 @@ class Producers:
     @staticmethod
     def _check_order(batch: Batch, known: Producer) -> None:
         expected = known.next_sequence if batch.producer_epoch == known.epoch else 0
-        if batch.base_sequence != expected:
+        if batch.base_sequence != expected and known.epoch >= 0:
             raise KafkaError(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"Producer {batch.producer_id} sent sequence {batch.base_sequence}, expected {expected}",
@@ -234,7 +234,7 @@ class Producers:
 
     def note(self, batch: Batch, now_ms: int) -> None:
         """Fold in a batch that is now in the log."""
-        if batch.producer_id < 0 or batch.producer_epoch < 0:
+        if batch.producer_id < 0:
             return
         known = self._by_id.get(batch.producer_id)
         if known is None:

@@ -184,7 +184,7 @@ class Replica:
         `verified`: by which verification it may begin a transaction.  Raises KafkaError when its producer's
         sequence, epoch or transaction is not right.
         """
-        if batch.producer_id < 0 or batch.producer_epoch < 0:
+        if batch.producer_id < 0:
             return self.append(batch)
         expiration_ms = self.broker.producer_id_expiration_ms
         earlier = self.producers.find_duplicate(batch, self.broker.clock.now, expiration_ms)

@@ -71,6 +71,8 @@ def _append(
         coordinator_epoch=coordinator_epoch,
         timestamp=node.clock.now,
     )
+    if replica.config.log_append_time:
+        marker = marker.with_log_append_time(node.clock.now)
     appended = replica.append(marker)
     shard = node.coordinators.of(*place)
     if shard is not None:
