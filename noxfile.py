@@ -11,6 +11,12 @@ nox.options.sessions = ["tests", "types", "lint"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+SOAKED = (
+    "tests/core/machines",
+    "tests/faults/test_rules_at_random.py",
+    "tests/ghosts/test_ghosts_at_random.py",
+    "tests/ledger/test_ledger_machine.py",
+)
 # Three seeds, so that each hunt sees other conversations; the same ones every time.
 HUNTS = [("conformance.generated", "--conversations", "2000", "--seed", str(seed)) for seed in (1, 2, 3)]
 # All that the report tells of, with the results kept: hours, and every tool that a client is built with.
@@ -134,6 +140,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run the state machines for as long as patience lasts; see the profile in tests/conftest.py."""
+    """Run the state machines, and rules at random, for as long as patience lasts; see tests/conftest.py."""
     install(session, "test")
-    session.run("pytest", "tests/core/machines", *session.posargs, env={"MOCKBROKER_SOAK": "1"})
+    session.run("pytest", *SOAKED, *session.posargs, env={"MOCKBROKER_SOAK": "1"})

@@ -1,5 +1,6 @@
-"""The brokers that are compared: mockbroker, librdkafka's mock, kfake and Apache Kafka, three brokers each.
+"""The brokers that are compared: mockbroker, as it is served and watched, and three others, three brokers each.
 
+`watched` keeps history and ledger; the others are librdkafka's mock, kfake and Apache Kafka.
 `Peer.open()` starts one in a process of its own, gives a Target to send clients to, and ends it; none of
 them outlives this process.  A peer whose tools are missing raises PeerMissing, which says what is missing.
 Knows nothing of what is measured.
@@ -149,6 +150,10 @@ def _mock() -> contextlib.AbstractContextManager[str]:
     return _process([sys.executable, "-m", "conformance.benchmarks.librdkafka_mock"])
 
 
+def _watched() -> contextlib.AbstractContextManager[str]:
+    return _process([sys.executable, "-m", "conformance.benchmarks.watched"])
+
+
 def go_program() -> Path:
     """The program of `golang/`, built once, and again when its source is newer.  Raises PeerMissing."""
     program, source = cache_directory() / "benchmarks" / "bench", _FOLDER / "golang"
@@ -189,6 +194,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer(OURS, _mockbroker),
+        Peer("watched", _watched),
         Peer("mock", _mock, has_topic_admin=False),
         Peer("kfake", _kfake),
         Peer("kafka", _kafka),

@@ -1,7 +1,8 @@
 """Any rules beside any clients: each call is answered once and in its order, or closed, or a rule says why not.
 
-This is I8 of what a broker promises, and it holds whatever is armed.  Clients talk as connections do, one call
-after the other; what a rule may leave unanswered is what it has touched.
+This is I8 of what a broker promises, and it holds whatever is armed; so does what the ledger's checkers look at: logs,
+high watermarks, acknowledged records, sequences.  Clients talk as connections do, one call after the other; what a rule
+may leave unanswered is what it has touched.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockbroker.checkers.case import gather
+from mockbroker.checkers.invariants import breaches
 from mockbroker.conversation import Conversation
 from mockbroker.core.call import Call, Peer
 from mockbroker.core.outcomes import Altered
@@ -22,6 +25,7 @@ from mockbroker.core.ticket import Disconnect, Ticket
 from mockbroker.faults.gate import Gate
 from mockbroker.faults.rule import Kind
 from mockbroker.handlers import HANDLERS
+from mockbroker.ledger.book import Ledger
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from mockbroker.protocol.messages.groups import HeartbeatRequest
@@ -190,6 +194,8 @@ class Story:
         self.sim.topic("orders", ((1, 2), (2, 3)))
         self.sim.coordinator("g")
         self.lines = [Line(self.sim, 1 + number % 3, number) for number in range(6)]
+        self.ledger = Ledger(self.sim.world)
+        self.sim.world.witness = self.ledger
 
     def take(self, step: tuple[Any, ...]) -> None:
         sim = self.sim
@@ -211,6 +217,7 @@ class Story:
             case ("trouble", act, broker):
                 self._trouble(act, broker)
         sim.world.settle()
+        assert breaches(sim.world, gather(sim.world, self.ledger)) == []
 
     def _connected(self, number: int) -> Line:
         """A client whose connection is over makes another one, if its broker runs."""
