@@ -134,7 +134,6 @@ def test_7_an_abort_is_invisible(mockbroker: Cluster, client: str) -> None:
         payer.write("ledger", b"debit", b"credit")
         with pytest.raises(Refused):
             payer.keep("billing", "orders", 2)
-            payer.commit()
         payer.abort()
     mockbroker.transaction("payer-1").wait_state("CompleteAbort")
     topic = mockbroker.topic("ledger")
