@@ -22,6 +22,7 @@ PAGES = (
     "time",
     "replication",
     "transactions",
+    "verdicts",
     "running",
     "architecture",
 )
