@@ -23,6 +23,7 @@ PAGES = (
     "replication",
     "transactions",
     "verdicts",
+    "reading-a-failure",
     "running",
     "architecture",
 )

@@ -11,7 +11,18 @@ import pytest
 from mockbroker.cli import main
 from mockbroker.cli_guide import PAGES, text_of
 
-WITH_CODE = [page for page in PAGES if "```python" in text_of(page)]
+WITH_CODE = [page for page in PAGES if "```python\n" in text_of(page)]
+
+
+def tests_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a folder, as somebody does who has copied them there."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "."],
+        cwd=str(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("page", WITH_CODE)
@@ -20,16 +31,43 @@ def test_the_tests_of_a_page_pass(page: str, tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         (tmp_path / f"test_{number}.py").write_text(block, "utf-8")
 
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=str(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = tests_in(tmp_path)
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "skipped" not in run.stdout
+
+
+def failures_shown() -> list[tuple[str, str]]:
+    """The tests in the guide that fail, each with the report that is shown of it."""
+    return re.findall(
+        r"^```python fails\n(.*?)^```\n\n```text\n(.*?)^```$",
+        text_of("reading-a-failure"),
+        re.MULTILINE | re.DOTALL,
+    )
+
+
+def timeless(text: str) -> list[str]:
+    """The lines of a report without its times, and its diagnoses in one, for numbers decide where they are broken."""
+    told, diagnosis = list[str](), list[str]()
+    for line in text.splitlines():
+        if line == " diagnosis" or (diagnosis and line.startswith("   ")):
+            diagnosis.append(line)
+        else:
+            told += [" ".join(diagnosis), line]
+            diagnosis = []
+    return [
+        " ".join(re.sub(r"\d+\.\d( ms| s)?", "TIME", re.sub(r"-{5,}", "--", line)).split()) for line in told
+    ]
+
+
+@pytest.mark.parametrize(("source", "shown"), failures_shown())
+def test_a_failure_is_reported_as_the_guide_shows_it(source: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(source, "utf-8")
+
+    printed = iter(timeless(tests_in(tmp_path, "--mockbroker-seed=7").stdout))
+
+    for line in timeless(shown):
+        assert line in printed, f"not printed, or not here: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES)
