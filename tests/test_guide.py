@@ -14,7 +14,7 @@ from mockbroker.cli_guide import PAGES, text_of
 WITH_CODE = [page for page in PAGES if "```python\n" in text_of(page)]
 
 
-def tests_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_tests(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the tests of a folder, as somebody does who has copied them there."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "."],
@@ -31,7 +31,7 @@ def test_the_tests_of_a_page_pass(page: str, tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         (tmp_path / f"test_{number}.py").write_text(block, "utf-8")
 
-    run = tests_in(tmp_path)
+    run = run_tests(tmp_path)
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "skipped" not in run.stdout
@@ -64,7 +64,7 @@ def timeless(text: str) -> list[str]:
 def test_a_failure_is_reported_as_the_guide_shows_it(source: str, shown: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(source, "utf-8")
 
-    printed = iter(timeless(tests_in(tmp_path, "--mockbroker-seed=7").stdout))
+    printed = iter(timeless(run_tests(tmp_path, "--mockbroker-seed=7").stdout))
 
     for line in timeless(shown):
         assert line in printed, f"not printed, or not here: {line}"
