@@ -1,6 +1,7 @@
 """`mockbroker guide [PAGE]`: the manual, as it was shipped with this release.
 
-Without a page it lists them. The text is Markdown, to be read as it is or piped into whatever shows it.
+Without a page it lists them. The text is Markdown, to be read as it is or piped into whatever shows it.  One page,
+`api`, is made of the code.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ EXIT_USAGE = 2
 # The order in which somebody new would read them.
 PAGES = (
     "getting-started",
+    "eleven-tests",
     "groups",
     "faults",
     "gates",
@@ -25,12 +27,18 @@ PAGES = (
     "verdicts",
     "reading-a-failure",
     "running",
+    "coming-from",
     "architecture",
+    "api",
 )
 
 
 def text_of(page: str) -> str:
     """A page's Markdown."""
+    if page == "api":
+        from mockbroker import api_page  # which loads everything there is
+
+        return api_page.text()
     return files("mockbroker.guide").joinpath(f"{page}.md").read_text("utf-8")
 
 
