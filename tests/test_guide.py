@@ -28,9 +28,7 @@ def run_tests(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 @pytest.mark.parametrize("page", WITH_CODE)
 def test_the_tests_of_a_page_pass(page: str, tmp_path: Path) -> None:
     # A block may say the name of its file, for others to import.
-    blocks = re.findall(
-        r"^```python(?: (\w+\.py))?\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL
-    )
+    blocks = re.findall(r"^```python(?: (\w+\.py))?\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
     for number, (name, block) in enumerate(blocks):
         (tmp_path / (name or f"test_{number}.py")).write_text(block, "utf-8")
 
@@ -76,7 +74,9 @@ def test_a_failure_is_reported_as_the_guide_shows_it(source: str, shown: str, tm
 @pytest.mark.parametrize("page", PAGES)
 def test_a_block_says_how_it_is_meant_and_is_python(page: str) -> None:
     """`before` is what somebody wrote without mockbroker, and is not run; a name is that of a file."""
-    for how, block in re.findall(r"^```python ?([^\n]*)\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL):
+    for how, block in re.findall(
+        r"^```python ?([^\n]*)\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL
+    ):
         assert re.fullmatch(r"|fails|before|\w+\.py", how), how
         compile(block, page, "exec")
 

@@ -59,6 +59,11 @@ def test_the_methods_it_lists_exist() -> None:
             )
 
 
+def test_it_leads_to_every_page_of_the_guide() -> None:
+    shipped = {path.name for path in (Path(__file__).parent.parent / "mockbroker/guide").glob("*.md")}
+    assert set(re.findall(r"\]\(mockbroker/guide/([\w-]+\.md)\)", README)) == shipped
+
+
 def test_the_front_doors_are_public() -> None:
     assert mockbroker.Cluster is not None
     assert mockbroker.open_cluster is not None
