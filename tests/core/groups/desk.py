@@ -16,6 +16,7 @@ from mockbroker.core.groups.classic import ClassicGroup
 from mockbroker.core.groups.consumer_protocol import Subscription, write_assignment, write_subscription
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC, coordinator_partition
 from mockbroker.core.groups.shard import GroupShard
+from mockbroker.core.image import PartitionImage
 from mockbroker.core.internal_topics import OFFSETS, ensure_topic
 from mockbroker.core.node import Node
 from mockbroker.core.ticket import Ticket
@@ -104,11 +105,18 @@ class Desk:
     def advance(self, ms: int) -> None:
         self.world.clock.advance(ms)
 
+    def _partition(self, group: str) -> PartitionImage:
+        """The group's partition as the controller has it."""
+        partitions = self.world.controller.image.topics[OFFSETS_TOPIC].partitions
+        return partitions[coordinator_partition(group, len(partitions))]
+
     def coordinator(self, group: str = GROUP) -> Node:
         """The leader of the group's partition, as the controller has it."""
-        image = self.world.controller.image
-        partitions = image.topics[OFFSETS_TOPIC].partitions
-        return self.world.nodes[partitions[coordinator_partition(group, len(partitions))].leader]
+        return self.world.nodes[self._partition(group).leader]
+
+    def has_a_successor(self, group: str = GROUP) -> bool:
+        """Whether somebody else is in sync: where replication was held up for long, nobody is."""
+        return len(self._partition(group).isr) > 1
 
     def shard(self, group: str = GROUP) -> GroupShard:
         return self.coordinator(group).group_shard(group)

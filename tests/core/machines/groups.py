@@ -271,7 +271,7 @@ class GroupMachine(RuleBasedStateMachine):
         self.desk.advance(ms)
         self.receive()
 
-    @precondition(lambda self: self.down is None)
+    @precondition(lambda self: self.down is None and self.desk.has_a_successor())
     @rule()
     def crash_coordinator(self) -> None:
         """Kill it: connections to it break, what was only in its memory or only in its log is gone."""
