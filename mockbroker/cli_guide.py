@@ -26,6 +26,7 @@ PAGES = (
     "transactions",
     "verdicts",
     "reading-a-failure",
+    "recipes",
     "running",
     "coming-from",
     "architecture",
