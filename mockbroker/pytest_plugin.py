@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from mockbroker.cluster import Cluster
     from mockbroker.external.cluster import ExternalCluster
     from mockbroker.timeline.evidence import Evidence
@@ -322,15 +324,40 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the brokers saw, and what went wrong with them while they saw it."""
+    shown = _setting(item.config, "timeline") or "on-failure"
+    if call.excinfo is not None:
+        _shorten(call.excinfo, item, timeline=shown != "never" and bool(_used(item)))
     report = yield
     if report.failed:
         item.stash[_failed] = True
-    shown = _setting(item.config, "timeline") or "on-failure"
     if report.failed or (shown == "always" and call.when == "call"):
         _tell(item, report, printed=shown != "never")
     if call.when == "teardown" and (leaks := item.stash.get(_leaked, None)):
         report.sections.append((LEAKS_TITLE, "\n".join(leaks)))
     return report
+
+
+def _shorten(raised: pytest.ExceptionInfo[BaseException], item: pytest.Item, *, timeline: bool) -> None:
+    """Let a failure that mockbroker explains end in the line of the test, and say once what its report says."""
+    error = raised.value
+    if not isinstance(error, AssertionError):
+        return  # whoever looks for a bug wants to see all of it
+    if not item.config.getoption("fulltrace"):
+        _end_outside(raised.tb)
+    brief = getattr(error, "brief", None)
+    if timeline and isinstance(brief, str):
+        error.args = (brief,)
+
+
+def _end_outside(trace: TracebackType) -> None:
+    """Cut what a traceback has behind its last line that is not mockbroker's."""
+    own = Path(__file__).parent
+    last, entry = trace, trace.tb_next
+    while entry is not None:
+        if own not in Path(entry.tb_frame.f_code.co_filename).parents:
+            last = entry
+        entry = entry.tb_next
+    last.tb_next = None
 
 
 def _tell(item: pytest.Item, report: pytest.TestReport, *, printed: bool) -> None:

@@ -31,7 +31,18 @@ ROWS_TOLD = 12
 
 
 class WaitTimeout(AssertionError):
-    """Something that a test waited for did not become so in time."""
+    """Something that a test waited for did not become so in time.
+
+    `str` tells who waits for what, what is probably the matter, and the end of the timeline; `brief` the first of
+    these only, for whoever prints a whole report beside it.
+
+    >>> with pytest.raises(WaitTimeout, match="waited 1 s for 1 records in orders; instead: it has 0"):
+    ...     cluster.topic("orders").wait_records(1, timeout="1s")
+    """
+
+    def __init__(self, brief: str, rest: str = "", advice: str = "") -> None:
+        super().__init__("\n".join(part for part in (brief, rest, advice) if part))
+        self.brief = "\n".join(part for part in (brief, advice) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ def wait_in_thread(
     lookout = Lookout(world, condition, arrived.set)
     since_us = world.history.stopwatch()
     call(lookout.begin)
-    report: list[str] = []
+    report: list[tuple[str, str]] = []
 
     def give_up() -> None:
         lookout.end()
@@ -117,7 +128,7 @@ def wait_in_thread(
         if not arrived.is_set():
             call(give_up)
     if report:
-        raise WaitTimeout(report[0] + _blocked_loop())
+        raise WaitTimeout(*report[0], _blocked_loop())
     return lookout.result()
 
 
@@ -131,7 +142,7 @@ def _blocked_loop() -> str:
     except RuntimeError:
         return ""
     return (
-        "\nthis wait has blocked an asyncio loop, and whatever runs in it: "
+        "this wait has blocked an asyncio loop, and whatever runs in it: "
         "await asyncio.to_thread(group.wait_stable, members=1), say, blocks a thread instead"
     )
 
@@ -148,14 +159,14 @@ async def wait_in_trio(server: Server, world: World, condition: Condition[T], ti
     finally:
         lookout.end()
     if not arrived.is_set():
-        raise WaitTimeout(told(server, world, condition, timeout_s, since_us))
+        raise WaitTimeout(*told(server, world, condition, timeout_s, since_us))
     return lookout.result()
 
 
 def told(
     server: Server, world: World, condition: Condition[T], timeout_s: float, since_us: int | None = None
-) -> str:
-    """Who waits for what, and what is probably the matter: the report of a wait that failed.
+) -> tuple[str, str]:
+    """Who waits for what; and what is probably the matter, with a timeline: the report of a wait that failed.
 
     It goes into the history, too: where the test stood still is part of the story.
     """
@@ -177,6 +188,5 @@ def told(
         f"  {clean(one.client_id) or 'a client'} at {one.peer}: {clean(one.why, 400)}"
         for one in evidence.parked
     ]
-    lines += diagnosis_lines(found)
-    lines += timeline_lines(evidence, found, ROWS_TOLD)
-    return "\n".join(lines)
+    rest = [*diagnosis_lines(found), *timeline_lines(evidence, found, ROWS_TOLD)]
+    return "\n".join(lines), "\n".join(rest)

@@ -158,6 +158,37 @@ def test_the_deadline_of_waits_may_be_set_for_a_run(run: Run) -> None:
     )
 
 
+FAILING = """
+    def wait(cluster):
+        cluster.topic("orders").wait_records(1, timeout="1ms")
+
+    def test_wait(mockbroker):
+        mockbroker.topic("orders").create()
+        wait(mockbroker)
+"""
+
+
+def test_a_failed_wait_ends_in_the_line_of_the_test_and_tells_its_story_once(run: Run) -> None:
+    result = run(FAILING)
+    result.stdout.fnmatch_lines(
+        [
+            "test_*.py:6: ",
+            ">*cluster.topic(*).wait_records(1, timeout=*)",
+            "E*WaitTimeout: waited 0.001 s for 1 records in orders; instead: it has 0",
+            "E*no request is parked",
+            "test_*.py:2: WaitTimeout",
+            "*mockbroker timeline*",
+        ]
+    )
+    assert result.stdout.str().count("test      create orders") == 1
+    result.stdout.no_fnmatch_line("*waiting.py*")
+
+
+def test_a_failed_wait_shows_everything_where_that_is_wanted(run: Run) -> None:
+    result = run(FAILING, "--full-trace", "--mockbroker-timeline=never")
+    result.stdout.fnmatch_lines(["E*test      create orders*", "*waiting.py:*: WaitTimeout"])
+
+
 def test_a_shared_cluster_is_wiped_between_tests_and_keeps_its_ports(
     run: Run,
 ) -> None:

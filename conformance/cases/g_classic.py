@@ -51,11 +51,13 @@ def _(it: Stage) -> None:
     first.hear_join()
 
 
-@case("108", "A member without an id gets one, and joins with it", on=TIGHT)
+@case("108", "A member without an id gets one, and joins with it")
 def _(it: Stage) -> None:
     group, line = it.group(), it.line()
     given = line.ask("JoinGroup", 4, **joining(group))["member_id"]
-    it.ask("DescribeGroups", 5, groups=[group])
+    # A group of which nothing is written yet may be Empty or Dead to real Kafka: it is read as of a moment before.
+    (described,) = it.quietly("DescribeGroups", 5, groups=[group])["groups"]
+    it.tell("who is in the group", described["members"])
     who = {"group_id": group, "member_id": given}
     line.ask("Heartbeat", 3, **who, generation_id=-1)
     line.ask("SyncGroup", 3, **who, generation_id=-1)

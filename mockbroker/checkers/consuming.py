@@ -113,9 +113,16 @@ def committed_ahead_of_delivery(case: Case) -> Verdict:
         )
         return Verdict("committed_ahead_of_delivery", Outcome.VIOLATED, about, evidence)
     if not commits:
-        return Verdict("committed_ahead_of_delivery", Outcome.NOT_EXERCISED, about, ("no member committed",))
+        return Verdict("committed_ahead_of_delivery", Outcome.NOT_EXERCISED, about, (_who_committed(case),))
     evidence = (f"{commits} commits, none beyond what was delivered",)
     return Verdict("committed_ahead_of_delivery", Outcome.PROVED, about, evidence)
+
+
+def _who_committed(case: Case) -> str:
+    """Why no commit is evidence here."""
+    if any(commit.by_test for commit in commits_of(case)):
+        return "no application's member committed: the commits are by ghosts or by the test"
+    return "no member committed"
 
 
 def _steps(case: Case) -> Iterator[tuple[int, Committed | None, list[tuple[Share, int]]]]:

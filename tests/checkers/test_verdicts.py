@@ -430,3 +430,11 @@ def test_bytes_that_are_no_records_are_like_nothing_else() -> None:
     broken: dict[str, Any] = {"data": bytes(80)}
     given = case((sent(0, **FAILED | broken), STORED), (sent(1, 5, **broken), STORED))
     assert producing.duplicated_by_retry(given).outcome is N
+
+
+def test_where_only_ghosts_and_the_test_committed_it_is_said() -> None:
+    found = case(served=[served(0, 2)], committed=[committed(9, 5, by_test=True)])
+    (why,) = consuming.committed_ahead_of_delivery(found).evidence
+    assert why == "no application's member committed: the commits are by ghosts or by the test"
+    (nobody,) = consuming.committed_ahead_of_delivery(case(served=[served(0, 2)])).evidence
+    assert nobody == "no member committed"
