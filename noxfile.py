@@ -13,6 +13,7 @@ nox.options.reuse_existing_virtualenvs = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SOAKED = (
     "tests/core/machines",
+    "tests/faults/test_groups_under_rules.py",
     "tests/faults/test_rules_at_random.py",
     "tests/ghosts/test_ghosts_at_random.py",
     "tests/ledger/test_ledger_machine.py",

@@ -23,7 +23,6 @@ from conformance.cases.compare import Transcript, differences, load, save
 from conformance.cases.stage import Case, chosen
 from conformance.results import keep
 
-
 # The longest waits a minute for something, and some of these waits follow each other.
 CASE_MAX_S = 200
 # So many of the slowest are named.

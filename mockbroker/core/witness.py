@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mockbroker.core.call import Call, Peer
     from mockbroker.core.groups.committing import Committer
-    from mockbroker.core.groups.offsets import OffsetToCommit
+    from mockbroker.core.groups.offsets import OffsetRecord, OffsetToCommit
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
     from mockbroker.protocol.errors import ErrorCode
@@ -69,6 +69,12 @@ class Witness(Protocol):
         self, who: Committer, offsets: Sequence[OffsetToCommit], verdicts: Sequence[ErrorCode]
     ) -> None:
         """A group's offsets were moved, where the verdict is NONE."""
+
+    def offsets_moved(self, records: Sequence[OffsetRecord]) -> None:
+        """These are replicated now: also those whose committer was told that they were not, or nothing.
+
+        A coordinator that begins tells of all that it has found.
+        """
 
     def commits_in_transaction(
         self, who: Committer, offsets: Sequence[OffsetToCommit], producer_id: int

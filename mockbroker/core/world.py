@@ -82,6 +82,8 @@ class World:
         self._soon: deque[Callable[[], None]] = deque()
         self._when_settled: deque[Callable[[], None]] = deque()
         self._settling = False
+        # The number of the step: what is done until everything has come of it that comes by itself.
+        self.step = 0
         self._next_producer_id = 0
         self._isolated: set[int] = set()
         # Pairs of ends between which the network is broken, whoever else is isolated or healed.
@@ -125,6 +127,7 @@ class World:
         if self._settling:
             return
         self._settling = True
+        self.step += 1
         try:
             for _ in range(SETTLE_ROUNDS_MAX):
                 self.links.run_to_quiet()

@@ -91,6 +91,13 @@ class Company:
         acted = [ghost.look() for ghost in self._members]  # all of them, and not only until one acts
         return any(acted)
 
+    def hush(self) -> list[GhostMember]:
+        """Silence those that are not silent or gone: time is to jump, and nobody may notice.  Gives them."""
+        hushed = [ghost for ghost in self._members if not ghost.silent and not ghost.ended]
+        for ghost in hushed:
+            ghost.be_silent()
+        return hushed
+
     def dismiss(self) -> None:
         """Let all of them vanish without a word: the cluster is wiped."""
         for ghost in self._members:

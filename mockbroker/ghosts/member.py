@@ -243,7 +243,7 @@ class GhostMember(Persevering):
         now = set(self.places())
         self.positions = {place: at for place, at in self.positions.items() if place in now}
         self.phase = Phase.MEMBER
-        self._tries = 0
+        self._succeed()
         self._sight.begin_generation()
         self._keep_beating()
         if self._protocol == COOPERATIVE_STICKY and before - now:
@@ -275,7 +275,7 @@ class GhostMember(Persevering):
         if response.error_code:
             self._refused("Heartbeat", response.error_code)
         else:
-            self._tries = 0
+            self._succeed()
 
     def look(self) -> bool:
         """Act, if what has happened in this step gives reason to; says whether it did."""

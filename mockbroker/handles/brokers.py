@@ -231,7 +231,7 @@ class ClockHandle:
         Group members that are alive are kept alive, for their heartbeats would have come: those with an open
         connection that were heard of within two thirds of their session timeout of real time.  The silent
         and the vanished expire, and so does who hangs up afterwards without another word: it was killed a
-        moment ago.  `keep_alive=False` spares nobody.
+        moment ago.  `keep_alive=False` spares nobody: time jumps, and ghosts find out afterwards, too.
 
         >>> cluster.clock.advance("45s")
         """
@@ -242,6 +242,7 @@ class ClockHandle:
         world = self._world
         world.history.act(f"advance the clock by {milliseconds / 1_000:g} s")
         end_ms = world.clock.now + milliseconds
+        hushed = [] if keep_alive else self._at.ghosts.hush()
         connections = self._at.server.connections
         connected = {c.conversation.peer.ordinal for c in connections if not c.gone()}
         while world.clock.now < end_ms:
@@ -251,3 +252,5 @@ class ClockHandle:
                     for shard in node.shards.values():
                         step_ms = min(step_ms, keep_members_alive(shard, connected))
             world.clock.advance(step_ms)
+        for ghost in hushed:
+            ghost.speak()

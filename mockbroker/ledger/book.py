@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.controller import INTERNAL_TOPICS
 from mockbroker.core.replica import READ_COMMITTED
-from mockbroker.ghosts.company import SOFTWARE as GHOST
 from mockbroker.ledger import requests
+from mockbroker.ledger.commits import Commits
 from mockbroker.ledger.entries import TESTER, Ack, Committed, Election, Joined, Resolved, Sent, Served
 from mockbroker.ledger.logs import PartitionNotes
 from mockbroker.ledger.requests import Pending
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mockbroker.core.call import Call, Peer
     from mockbroker.core.groups.committing import Committer
-    from mockbroker.core.groups.offsets import OffsetToCommit
+    from mockbroker.core.groups.offsets import OffsetRecord, OffsetToCommit
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
     from mockbroker.core.witness import Reading
@@ -64,7 +64,7 @@ class Ledger:
         entries_max = self.entries_max
         self.sent: deque[Sent] = deque()
         self.served: deque[Served] = deque(maxlen=entries_max)
-        self.committed: deque[Committed] = deque(maxlen=entries_max)
+        self._commits = Commits(self._world, self._name, entries_max)
         self.resolved: deque[Resolved] = deque(maxlen=entries_max)
         self.joined: deque[Joined] = deque(maxlen=entries_max)
         # How many batches were forgotten for newer ones.
@@ -76,8 +76,11 @@ class Ledger:
         # Requests without an answer, and those of which it is not known yet whether their answer has left.
         self._open: dict[Call[Any], Pending] = {}
         self._unsent: dict[Peer, Pending] = {}
-        # Offsets that will be committed with a transaction, by group and producer id.
-        self._in_transaction: dict[tuple[str, int], list[Committed]] = {}
+
+    @property
+    def committed(self) -> deque[Committed]:
+        """What coordinators were asked to keep, oldest first."""
+        return self._commits.all
 
     @property
     def _now_us(self) -> int:
@@ -94,7 +97,7 @@ class Ledger:
         call = call.whole
         pending = self._open.get(call)
         if pending is None:
-            pending = self._open[call] = Pending(self._now_us, broker, call)
+            pending = self._open[call] = Pending(self._now_us, self._world.nodes[broker], call)
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -106,7 +109,7 @@ class Ledger:
             return
         pending = self._open.pop(call, None)
         if pending is None:
-            pending = Pending(self._now_us, broker, call)
+            pending = Pending(self._now_us, self._world.nodes[broker], call)
         message, lost = requests.outcome(response)
         if not lost and call.peer.gone:
             lost = "the connection had ended before the answer was there"
@@ -123,9 +126,14 @@ class Ledger:
         peer.gone = True
         if (unsent := self._unsent.pop(peer, None)) is not None:
             unsent.unheard("the connection ended before the answer had left")
-        for call, pending in self._open.items():
+        for call, pending in list(self._open.items()):
             if call.peer is peer:
-                pending.unheard("the connection ended before the answer was there")
+                why = "the connection ended before the answer was there"
+                pending.unheard(why)
+                died = self._world.nodes[pending.broker].incarnation != pending.incarnation
+                if died and call.api is Api.OFFSET_COMMIT:
+                    # What it had written may have been copied: the next coordinator knows.
+                    self._commits.answered(self._open.pop(call), None, why)
 
     def _name(self, topic_id: bytes) -> str:
         return self._world.controller.image.topic_names.get(topic_id, "")
@@ -327,63 +335,28 @@ class Ledger:
     ) -> None:
         """A group's offsets were moved, where the verdict is NONE."""
         call = self._world.serving
-        kept = [
-            self._commit(who, offset, call)
-            for offset, verdict in zip(offsets, verdicts, strict=True)
-            if verdict is ErrorCode.NONE
-        ]
-        self.committed += kept
-        if call is not None and (pending := self._open.get(call.whole)) is not None:
-            pending.committed = (*pending.committed, *kept)
-
-    def _commit(self, who: Committer, offset: OffsetToCommit, call: Call[Any] | None) -> Committed:
-        return Committed(
-            self._now_us, TESTER if call is None else call.client_id, 0 if call is None else call.peer.ordinal,
-            who.group_id, who.member_id, who.generation, (offset.topic, offset.index), offset.offset,
-            by_test=call is None or call.peer.software == GHOST,
-        )  # fmt: skip
+        self._commits.kept(who, offsets, verdicts, None if call is None else self._open.get(call.whole))
 
     def _offsets_committed(self, pending: Pending, message: Any, lost: str) -> None:
-        """A commit has its answer; what it has not moved is noted now."""
-        call = pending.call
-        codes = {} if message is None else requests.commit_codes(call, message, self._name)
-        moved = {commit.place: commit for commit in pending.committed}
-        for topic, index, offset in requests.to_commit(call, self._name):
-            place, code = (topic, index), codes.get((topic, index))
-            if (commit := moved.get(place)) is not None:
-                commit.lost = bool(lost) or code != ErrorCode.NONE
-            elif code != ErrorCode.NONE:  # what belongs to a transaction moves when that is committed
-                why = lost if code is None else ErrorCode(code).name
-                body = call.body
-                self.committed.append(
-                    Committed(
-                        self._now_us, call.client_id, call.peer.ordinal, body.group_id, body.member_id,
-                        body.generation_id_or_member_epoch, place, offset, why or "nothing came of it",
-                        lost=bool(lost), by_test=call.peer.software == GHOST,
-                    )
-                )  # fmt: skip
+        self._commits.answered(pending, message, lost)
+
+    def offsets_moved(self, records: Sequence[OffsetRecord]) -> None:
+        """These are replicated now."""
+        self._commits.moved(records)
 
     def commits_in_transaction(
         self, who: Committer, offsets: Sequence[OffsetToCommit], producer_id: int
     ) -> None:
         """They will be moved when the producer's transaction is committed."""
-        call = self._world.serving
-        waiting = self._in_transaction.setdefault((who.group_id, producer_id), [])
-        waiting += [self._commit(who, offset, call) for offset in offsets]
+        self._commits.in_transaction(who, offsets, producer_id)
 
     def transaction_ended(self, group_ids: Iterable[str], producer_id: int, *, committed: bool) -> None:
         """Offsets that were to move with a transaction have moved, or never will."""
-        for group_id in group_ids:
-            for commit in self._in_transaction.pop((group_id, producer_id), ()):
-                if committed:
-                    commit.at_us = self._now_us
-                    self.committed.append(commit)
+        self._commits.transaction_ended(group_ids, producer_id, committed=committed)
 
     def moved_by_hand(self, group_id: str, topic: str, index: int, offset: int) -> None:
         """A test has put a group somewhere."""
-        self.committed.append(
-            Committed(self._now_us, TESTER, 0, group_id, "", -1, (topic, index), offset, by_test=True)
-        )
+        self._commits.moved_by_hand(group_id, topic, index, offset)
 
 
 def _describe(sent: Sent, batch: Batch) -> None:

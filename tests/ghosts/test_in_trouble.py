@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 
 from mockbroker import KafkaError
@@ -40,6 +43,22 @@ def test_a_parked_join_is_sent_again_to_the_next_coordinator(house: Haunted) -> 
     house.act(second.speak)
     assert house.group().state == "Stable"
     assert owned([first, second, third]) == every()
+
+
+def test_ghosts_that_undo_what_the_others_have_done_do_not_go_round_in_one_step() -> None:
+    faults = Meddling()
+    house = Haunted(faults=faults)
+    ghosts = [house.join(assignor="sticky") for _ in range(4)]
+    asked = itertools.count()
+
+    def every_second_is_lost(call: Any, _node: Any, response: Any) -> Any:
+        return Disconnect("lost") if call.api is Api.SYNC_GROUP and next(asked) % 2 else response
+
+    faults._after = every_second_is_lost  # noqa: SLF001 - our own tool
+    house.act(ghosts.pop().leave)  # and this step has an end
+    faults.armed = False
+    house.world.patience.advance(MINUTE_MS)
+    assert owned(ghosts) == every()
 
 
 def test_ghosts_wait_while_nobody_coordinates_and_go_on_at_once_when_somebody_does(house: Haunted) -> None:

@@ -53,6 +53,32 @@ def test_nobody_is_spared_when_nobody_is_to_be(mockbroker: Cluster) -> None:
         assert mockbroker.group("billing").state == "Empty"
 
 
+def test_ghosts_are_not_spared_either_and_join_again(mockbroker: Cluster) -> None:
+    mockbroker.topic("orders").create()
+    mockbroker.clock.freeze()
+    group = mockbroker.group("billing")
+    ghost = group.join_ghost(topics=["orders"])
+    group.wait_stable(members=1)
+    before = ghost.id
+
+    mockbroker.clock.advance("44s", keep_alive=False)
+    mockbroker.clock.advance("44s", keep_alive=False)  # a heartbeat came between the two
+    assert ghost.id == before
+
+    mockbroker.clock.advance("45s", keep_alive=False)
+    group.wait_stable(members=1)
+    assert ghost.id != before
+    assert ghost.state == "a member"
+
+
+def test_a_silent_ghost_stays_silent_when_time_jumps(mockbroker: Cluster) -> None:
+    mockbroker.topic("orders").create()
+    ghost = mockbroker.group("billing").join_ghost(topics=["orders"])
+    ghost.silence()
+    mockbroker.clock.advance("45s", keep_alive=False)
+    assert mockbroker.group("billing").state == "Empty"
+
+
 def test_a_member_that_hung_up_is_gone_after_its_session_timeout(mockbroker: Cluster) -> None:
     mockbroker.topic("orders").create()
     mockbroker.clock.freeze()

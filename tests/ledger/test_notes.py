@@ -336,6 +336,35 @@ def test_a_commit_that_did_not_arrive_has_not(sim: Noted) -> None:
     assert sim.committed.lost
 
 
+def test_a_commit_that_is_replicated_too_late_for_its_committer_has_moved_the_group(sim: Noted) -> None:
+    sim.coordinator("g")
+    held = sim.faults.between("FollowerFetch").hold()
+    asked = sim.commit(3)
+    sim.wait(5_000)  # offsets.commit.timeout.ms
+    assert asked.response.topics[0].partitions[0].error_code
+    assert (sim.committed.error, sim.committed.lost) == ("COORDINATOR_NOT_AVAILABLE", False)
+
+    held.release()
+    sim.world.settle()
+
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+
+
+def test_a_commit_that_a_dead_coordinator_answered_nobody_is_kept_by_the_next(sim: Noted) -> None:
+    first = sim.coordinator("g")
+    sim.faults.between("FollowerFetch").delay("200ms")  # followers have it, and their leader does not know
+    sim.commit(3)
+    assert not sim.ledger.committed
+
+    sim.world.crash(first)
+    sim.ledger.closed(sim.peer())
+    assert (sim.committed.error, sim.committed.lost) == (GONE, True)
+    sim.advance(10_000)
+
+    assert sim.coordinator("g") != first
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+
+
 def test_offsets_of_a_transaction_count_when_it_is_committed(sim: Noted) -> None:
     who, offsets = Committer("g", "m1", generation=4), [OffsetToCommit(TOPIC, 0, 3)]
     for producer_id, committed in ((7, False), (8, True)):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BROKERS_RETENTION = -1
 
 Place = tuple[str, int]
+OffsetRecord = OffsetCommitted | OffsetRemoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ class OffsetBook:
         self._written: dict[str, dict[Place, OffsetCommitted]] = {}
         self._safe: dict[str, dict[Place, OffsetCommitted]] = {}
         # Written and perhaps not yet replicated: (offset of the record, what it does to what readers see).
-        self._unsafe: deque[tuple[int, Callable[[], None]]] = deque()
+        self._unsafe: deque[tuple[int, Callable[[], list[OffsetRecord]]]] = deque()
         # Offsets of transactions that are open, by producer id.
         self._open: dict[int, list[OffsetCommitted]] = {}
         # The same as readers may know it: those of whose end they have not heard.
         self._unstable: dict[int, list[OffsetCommitted]] = {}
 
-    def replay(self, record: OffsetCommitted | OffsetRemoved, log_offset: int) -> None:
+    def replay(self, record: OffsetRecord, log_offset: int) -> None:
         """Fold one record in.  Readers see it when `settle` passes its place in the log.
 
         What is removed does not come back with the end of a transaction that had moved it before.
@@ -78,17 +79,23 @@ class OffsetBook:
         if isinstance(record, OffsetRemoved):
             _withdraw(self._open, record)
 
-        def tell_readers() -> None:
+        def tell_readers() -> list[OffsetRecord]:
             _fold(self._safe, record)
             if isinstance(record, OffsetRemoved):
                 _withdraw(self._unstable, record)
+            return [record]
 
         self._unsafe.append((log_offset, tell_readers))
 
     def replay_in_transaction(self, producer_id: int, record: OffsetCommitted, log_offset: int) -> None:
         """Fold in an offset that counts from when its producer's transaction is committed."""
         self._open.setdefault(producer_id, []).append(record)
-        self._unsafe.append((log_offset, lambda: self._unstable.setdefault(producer_id, []).append(record)))
+
+        def tell_readers() -> list[OffsetRecord]:
+            self._unstable.setdefault(producer_id, []).append(record)
+            return []
+
+        self._unsafe.append((log_offset, tell_readers))
 
     def replay_marker(self, producer_id: int, log_offset: int, *, commit: bool) -> list[OffsetCommitted]:
         """A producer's transaction has ended; gives the offsets that it had, whatever became of them."""
@@ -97,21 +104,21 @@ class OffsetBook:
             for record in ended:
                 _fold(self._written, record)
 
-        def tell_readers() -> None:
-            for record in self._unstable.pop(producer_id, ()):
-                if commit:
-                    _fold(self._safe, record)
+        def tell_readers() -> list[OffsetRecord]:
+            records = self._unstable.pop(producer_id, [])
+            for record in records if commit else ():
+                _fold(self._safe, record)
+            return [*records] if commit else []
 
         if ended:
             self._unsafe.append((log_offset, tell_readers))
         return ended
 
-    def settle(self, end_offset: int) -> bool:
-        """Records below `end_offset` are replicated; True when readers see something new."""
-        moved = False
+    def settle(self, end_offset: int) -> list[OffsetRecord]:
+        """Records below `end_offset` are replicated; gives what readers see of that."""
+        moved: list[OffsetRecord] = []
         while self._unsafe and self._unsafe[0][0] < end_offset:
-            self._unsafe.popleft()[1]()
-            moved = True
+            moved += self._unsafe.popleft()[1]()
         return moved
 
     def written(self, group_id: str) -> Mapping[Place, OffsetCommitted]:
@@ -156,7 +163,7 @@ class OffsetBook:
                     yield OffsetRemoved(group_id, name, index)
 
 
-def _fold(groups: dict[str, dict[Place, OffsetCommitted]], record: OffsetCommitted | OffsetRemoved) -> None:
+def _fold(groups: dict[str, dict[Place, OffsetCommitted]], record: OffsetRecord) -> None:
     place = (record.topic, record.index)
     if isinstance(record, OffsetCommitted):
         groups.setdefault(record.group_id, {})[place] = record

@@ -194,9 +194,11 @@ class GroupShard(Shard):
         """The high watermark moved: readers see the groups that began, and the offsets, below it."""
         if self._unseen:
             self._unseen = {id: began for id, began in self._unseen.items() if began >= end_offset}
-        if self.offsets.settle(end_offset):
-            for group_id in list(self.groups) if self.on_change else ():
-                self._changed(group_id)
+        moved = self.offsets.settle(end_offset)
+        if moved and self.node.witness is not None:
+            self.node.witness.offsets_moved(moved)
+        for group_id in list(self.groups) if moved and self.on_change else ():
+            self._changed(group_id)
 
     # -- life -------------------------------------------------------------------------------------
 
