@@ -382,7 +382,8 @@ class Group(GroupControls):
         """Wait until the group is stable, with so many members, and each of them has its assignment.
 
         If that is so already the wait is over at once; `newer_than=group.generation` waits for another
-        generation.
+        generation.  An assignment may be empty, for a leader that has no metadata yet has nothing to assign
+        (kafka-python's does that): whoever needs the members to be at rest calls `wait_positioned`.
 
         >>> cluster.group("billing").wait_stable(members=1).generation
         1
