@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from mockbroker.checkers import consuming, groups, producing
+from mockbroker.checkers import consuming, effects, groups, producing
 from mockbroker.checkers.case import Aborted, Case
 from mockbroker.checkers.every import CHECKERS, verdicts
+from mockbroker.checkers.readable import Readable
 from mockbroker.checkers.verdict import Outcome, Verdict
 from mockbroker.core.groups.views import Generation
-from mockbroker.ledger.entries import Ack, Committed, Election, Joined, Resolved, Sent, Served
+from mockbroker.ledger.entries import Ack, Committed, Effect, Election, Joined, Resolved, Sent, Served
 from mockbroker.ledger.fates import DELETED, LOST, STORED, UNSEEN
 from mockbroker.records.builder import build_batch
 
@@ -68,6 +69,13 @@ def pair(number: int = 1) -> dict[str, list[Generation]]:
     """A generation in which two members own a partition each."""
     return {"billing": [generation(number, m1=[0], m2=[1])]}
 
+
+def effect(offset: int, at_us: int = 0, what: str = "") -> Effect:
+    return Effect(at_us, PLACE, offset, what)
+
+
+# Two records that consumers can read.
+TWO_READABLE = {PLACE: Readable(0, 2, {0: b"o-1", 1: None})}
 
 FAILED: dict[str, Any] = {"ack": Ack.LOST, "why": "cut"}
 Checker = Callable[[Case], Verdict]
@@ -345,6 +353,23 @@ CASES: Sequence[tuple[Checker, Outcome, Case]] = [
     (groups.committed_backwards, P, case(committed=[committed(1), committed(2, 5)])),
     (groups.committed_backwards, V, case(committed=[committed(2), committed(1, 5)])),
     (groups.committed_backwards, N, case(committed=[committed(2, 0, -1), committed(1, 5, -1)])),
+    (effects.effect_twice, P, case(effects=[effect(0), effect(1)])),
+    (effects.effect_twice, P, case(effects=[effect(0, what="mail"), effect(0, what="row")])),
+    (effects.effect_twice, V, case(effects=[effect(0), effect(0, 5)])),
+    (effects.effect_twice, N, case(readable=TWO_READABLE)),
+    (effects.effect_missing, P, case(effects=[effect(0), effect(1)], readable=TWO_READABLE)),
+    (
+        effects.effect_missing,
+        P,
+        case(effects=[effect(1)], readable=TWO_READABLE, effects_forgotten={PLACE: 0}),
+    ),
+    (effects.effect_missing, V, case(effects=[effect(0)], readable=TWO_READABLE)),
+    (
+        effects.effect_missing,
+        V,
+        case(effects=[effect(0)], readable=TWO_READABLE, effects_forgotten={PLACE: 0}),
+    ),
+    (effects.effect_missing, N, case(readable=TWO_READABLE)),
 ]
 
 
