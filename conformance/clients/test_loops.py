@@ -203,5 +203,7 @@ def test_a_loop_that_commits_by_itself_is_found_out(cluster: Cluster, loops: Loo
     cluster.clock.advance("70s")
     loops.start("confluent", how)
     loops.end_of("payer-1")
-    with pytest.raises(CheckFailed, match="missing from the committed output: orders-.*billing had committed"):
+    with pytest.raises(
+        CheckFailed, match=r"missing from the committed output: orders-.*billing had committed"
+    ):
         _judge(cluster)

@@ -61,8 +61,16 @@ def not_conserved(case: Case, flow: Flow) -> list[str]:
     missing = [one for one in inputs if one not in made]
     unlike = list(_uncommitted(case, flow, made))
     found = [
-        *_kind("twice in the committed output", len(twice), [_twice(case, flow, *one) for one in twice[:EXAMPLES]]),
-        *_kind("missing from the committed output", len(missing), [_missing(case, *o) for o in missing[:EXAMPLES]]),
+        *_kind(
+            "twice in the committed output",
+            len(twice),
+            [_twice(case, flow, *one) for one in twice[:EXAMPLES]],
+        ),
+        *_kind(
+            "missing from the committed output",
+            len(missing),
+            [_missing(case, *o) for o in missing[:EXAMPLES]],
+        ),
         *_kind("from nowhere", len(nowhere), [_nowhere(case, flow, one) for one in nowhere[:EXAMPLES]]),
         *_kind("not as the group has committed", len(unlike), unlike[:EXAMPLES]),
     ]

@@ -5,17 +5,30 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import trio
 
 from mockbroker import CheckFailed, Cluster, UsageError, open_cluster
 from mockbroker.checkers.verdict import Outcome
 from mockbroker.handles.effects import Effects
 from mockbroker.handles.records import Record
-from mockbroker.records.builder import ControlType
+from mockbroker.records.builder import ControlType, build_batch, build_control_batch
 from tests.handles.members import members
 
 
 def made_of(bill: Record) -> tuple[int, int] | None:
     return (0, int(bill.key)) if bill.key else None
+
+
+def append_aborted(cluster: Cluster, topic: str, key: bytes) -> None:
+    """A transaction of one record, and the marker that aborts it."""
+    batch = build_batch(
+        [(key, b"x", (), 0)], now_ms=0, producer_id=7, producer_epoch=0, base_sequence=0, transactional=True
+    )
+    marker = build_control_batch(
+        ControlType.ABORT, producer_id=7, producer_epoch=0, coordinator_epoch=0, timestamp=0
+    )
+    for written in (batch, marker):
+        cluster.topic(topic).append_raw(bytes(written.data))
 
 
 def test_effects_may_be_recorded_from_any_thread_and_each_record_has_one() -> None:
@@ -43,14 +56,13 @@ def test_a_record_that_a_group_passed_without_an_effect_is_told_so() -> None:
         cluster.topic("orders").append("o-1", b"paid")
         with members(cluster, "app-a") as (member,):
             member.commit("orders", {0: 1})
-        with pytest.raises(CheckFailed, match="had committed 1 at .*nobody will be given it again"):
+        with pytest.raises(CheckFailed, match=r"had committed 1 at .*nobody will be given it again"):
             cluster.assert_effects_exactly_once("orders")
 
 
 def test_aborted_records_need_no_effect() -> None:
     with Cluster(brokers=1, topics={"orders": 1}) as cluster:
-        cluster.topic("orders").append("o-1", b"paid", producer_id=7, producer_epoch=0, transactional=True)
-        cluster.topic("orders").append_marker(ControlType.ABORT, producer_id=7, producer_epoch=0)
+        append_aborted(cluster, "orders", b"o-1")
         cluster.assert_effects_exactly_once("orders")
 
 
@@ -82,13 +94,16 @@ def test_an_effect_belongs_to_a_record(partition: int, offset: int) -> None:
         cluster.effects.done("orders", partition, offset)
 
 
-async def test_the_questions_are_asked_inside_trio_too() -> None:
-    async with open_cluster(brokers=1, topics={"orders": 1, "bills": 1}) as cluster:
-        cluster.topic("orders").append("o-1", b"paid")
-        cluster.effects.done("orders", 0, 0)
-        cluster.assert_effects_exactly_once("orders")
-        with pytest.raises(CheckFailed, match="1 missing from the committed output"):
-            cluster.assert_conserved("orders", "bills", source=made_of)
+def test_the_questions_are_asked_inside_trio_too() -> None:
+    async def ask() -> None:
+        async with open_cluster(brokers=1, topics={"orders": 1, "bills": 1}) as cluster:
+            cluster.topic("orders").append("o-1", b"paid")
+            cluster.effects.done("orders", 0, 0)
+            cluster.assert_effects_exactly_once("orders")
+            with pytest.raises(CheckFailed, match="1 missing from the committed output"):
+                cluster.assert_conserved("orders", "bills", source=made_of)
+
+    trio.run(ask)
 
 
 def test_what_goes_in_comes_out_once_and_the_group_has_committed_it() -> None:
@@ -117,8 +132,7 @@ def test_what_goes_in_comes_out_once_and_the_group_has_committed_it() -> None:
 def test_the_output_of_an_aborted_transaction_does_not_count() -> None:
     with Cluster(brokers=1, topics={"orders": 1, "bills": 1}) as cluster:
         cluster.topic("orders").append("0", b"x")
-        cluster.topic("bills").append("0", b"bill", producer_id=7, producer_epoch=0, transactional=True)
-        cluster.topic("bills").append_marker(ControlType.ABORT, producer_id=7, producer_epoch=0)
+        append_aborted(cluster, "bills", b"0")
         with pytest.raises(CheckFailed, match="1 missing from the committed output: orders-0@0"):
             cluster.assert_conserved("orders", "bills", source=made_of)
         cluster.topic("bills").append("0", b"bill")
