@@ -299,7 +299,8 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         `group`, that group has committed exactly what was transformed.  Raises UsageError where a topic is not
         there or a partition has no leader.
 
-        >>> cluster.topic("bills").append("0-0", "paid", partition=0)
+        >>> cluster.topic("bills").create(partitions=1)
+        >>> cluster.topic("bills").append("0-0", "paid")
         0
         >>> cluster.assert_conserved("orders", "bills", source=lambda bill: (0, int(bill.key[2:])))
         """

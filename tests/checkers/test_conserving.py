@@ -9,7 +9,8 @@ import pytest
 
 from mockbroker.checkers.conserving import Flow, Output, not_conserved
 from mockbroker.checkers.readable import Readable
-from tests.checkers.test_verdicts import PLACE, STORED, case, committed, sent
+from mockbroker.ledger.fates import STORED
+from tests.checkers.by_hand import PLACE, case, committed, sent
 
 INVOICES = ("invoices", 1)
 INPUTS = {PLACE: Readable(0, 3, {0: b"a", 1: b"b", 2: None})}

@@ -9,7 +9,7 @@ import pytest
 from mockbroker.checkers import effects
 from mockbroker.checkers.case import Case
 from mockbroker.core.groups.views import Generation
-from tests.checkers.test_verdicts import TWO_READABLE, case, committed, effect, served
+from tests.checkers.by_hand import TWO_READABLE, case, committed, effect, served
 
 SECOND = Generation(2, 0, 1, "", {}, 0, 3_000, {})
 

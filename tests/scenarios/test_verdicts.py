@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import confluent_kafka
 import pytest
 
 from mockbroker import CheckFailed, Cluster
@@ -15,6 +16,7 @@ from tests.scenarios.workers import Worker, workers
 PARTITIONS = 3
 # An app's rebalance with one that must time out first is none of these; a busy machine is.
 PATIENCE = "15s"
+PATIENCE_S = 15
 
 TWO_LIBRARIES = pytest.mark.parametrize(
     "library", [KafkaPython, Confluent], ids=["kafka-python", "confluent-kafka"]
@@ -161,6 +163,29 @@ def test_a_mail_goes_out_twice_and_it_is_said_why(mockbroker: Cluster, library: 
         r"it was served to first at .*, to second at .*; generation \d+ of billing began between the two",
     ):
         mockbroker.assert_effects_exactly_once("orders")
+
+
+def test_who_has_billed_an_order_twice_is_told_by_the_transactional_id(mockbroker: Cluster) -> None:
+    for topic in ("orders", "invoices"):
+        mockbroker.topic(topic).create()
+    mockbroker.topic("orders").append("o-1", b"paid")
+    config = mockbroker.config.confluent(client_id="app") | {"transactional.id": "payer-1"}
+    producer = confluent_kafka.Producer(config)
+    producer.init_transactions(PATIENCE_S)
+    for end in (producer.commit_transaction, producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        producer.produce("invoices", b"bill", key=b"0")
+        assert producer.flush(PATIENCE_S) == 0
+        end(PATIENCE_S)
+
+    with pytest.raises(
+        CheckFailed,
+        match=r"1 twice in .* orders-0@0 key=b'o-1' became 2 records, invoices-0@0 key=b'0' from app at .*"
+        r"\(transactional id 'payer-1', producer \d+:\d+\) and invoices-0@4 key=b'0' from app at .*'payer-1'",
+    ):
+        mockbroker.assert_conserved(
+            "orders", "invoices", source=lambda invoice: (0, int(invoice.key or b"")), group="billing"
+        )
 
 
 @contextmanager
