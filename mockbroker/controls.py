@@ -48,6 +48,8 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
     _group: Callable[[Any, str], GroupT]
     _history: Callable[[Any], HistoryT]
     world: World
+    # Made with the cluster: two threads that ask first at once must be given the same.
+    _effects: Effects
     options: ClusterOptions
     seed: int
 
@@ -209,15 +211,15 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
 
     @property
     def _verdicts(self) -> Verdicts:
-        return Verdicts(self._door, self.notes, self.effects)
+        return Verdicts(self._door, self.notes, self._effects)
 
-    @cached_property
+    @property
     def effects(self) -> Effects:
         """What the application says that it has done; it may say so from any thread.
 
         >>> cluster.effects.done("orders", partition=0, offset=0)
         """
-        return Effects(self.world)
+        return self._effects
 
     def check(self, *, raises: bool = True) -> Report:
         """Every verdict about what happened so far: PROVED, VIOLATED, or NOT EXERCISED because it never came about.
@@ -348,7 +350,7 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         world.positions.forget()
         world.history.forget()
         self.notes.forget()
-        self.effects.forget()
+        self._effects.forget()
 
     @property
     def _door(self) -> Door:

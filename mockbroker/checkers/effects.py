@@ -121,9 +121,14 @@ def _reasons(case: Case, first: Effect, second: Effect) -> Iterator[str]:
         yield f"it had been served {'once' if given else 'to nobody'} by then"
     groups = {group for one in given for group in case.readers.groups(one.client_id)}
     for group in sorted(groups):
-        for one in case.generations.get(group, ()):
-            if first.at_us < one.at_us <= second.at_us:
-                yield f"generation {one.generation} of {group} began between the two"
+        begun = [
+            str(one.generation)
+            for one in case.generations.get(group, ())
+            if first.at_us < one.at_us <= second.at_us
+        ]
+        if begun:
+            numbers = f"generation{'s' * (len(begun) > 1)} {', '.join(begun[-EXAMPLES:])}"
+            yield f"{numbers} of {group} began between the two"
 
 
 def _claim(case: Case, second: Effect) -> str:

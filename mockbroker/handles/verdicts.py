@@ -151,9 +151,7 @@ class Verdicts:
         case = self.case(topic).about(topic)
         if missing := effects.without_effect(case):
             lines = "\n  ".join(effects.missing_told(case, missing))
-            raise CheckFailed(
-                f"effects of {topic}: {len(missing)} committed records have had none\n  {lines}"
-            )
+            raise CheckFailed(f"effects of {topic}: committed records without one: {len(missing)}\n  {lines}")
 
     def conserved(self, topic: str, to: str, source: Source, group: str | None) -> None:
         """Each committed record of a topic became one committed record of another."""

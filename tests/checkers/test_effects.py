@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,10 @@ def test_it_is_said_who_was_given_the_record_and_whether_a_rebalance_came_betwee
     evidence = told(twice(served=given, generations={"billing": [SECOND]}))
     assert evidence.endswith(
         "it was served to c1 at t+1.0 ms, to c2 at t+4.0 ms; generation 2 of billing began between the two"
+    )
+    both = {"billing": [replace(SECOND, generation=1, at_us=1_000), SECOND, replace(SECOND, generation=3)]}
+    assert told(twice(served=given, generations=both)).endswith(
+        "; generations 2, 3 of billing began between the two"
     )
     assert told(twice(served=given[:1])).endswith("it had been served once by then")
 
