@@ -40,6 +40,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "mockbroker.handles.history": ("History", "Event"),
     "mockbroker.handles.ledger": ("Ledger",),
     "mockbroker.ledger.fates": ("Fate", "Reading"),
+    "mockbroker.handles.effects": ("Effects",),
     "mockbroker.handles.verdicts": ("Report", "CheckFailed", "MockbrokerBroken"),
     "mockbroker.checkers.verdict": ("Verdict", "Outcome"),
     "mockbroker.waiting": ("WaitTimeout",),

@@ -16,6 +16,7 @@ import trio
 
 from mockbroker.controls import ClusterControls
 from mockbroker.core.usage import UsageError
+from mockbroker.handles.effects import Effects
 from mockbroker.handles.faults import Faults, TrioFaults
 from mockbroker.handles.groups import Group, TrioGroup
 from mockbroker.handles.history import History, HistoryControls, TrioHistory
@@ -69,6 +70,7 @@ class Cluster(ClusterControls[Topic, Group, History]):
         self.seed = new_seed() if self.options.seed is None else self.options.seed
         self.world = self.options.new_world(self.seed)
         self.world.witness = self.notes
+        self._effects = Effects(self.world)
         self._portal: Portal | None = None
         self._wire: WireLog | None = None
         self._told = False
@@ -190,6 +192,7 @@ class TrioCluster(ClusterControls[TrioTopic, TrioGroup, TrioHistory]):
         self.seed = new_seed() if options.seed is None else options.seed
         self.world = options.new_world(self.seed)
         self.world.witness = self.notes
+        self._effects = Effects(self.world)
         self._server: Server | None = None
 
     @property

@@ -18,13 +18,14 @@ from mockbroker.ghosts.company import Company
 from mockbroker.handlers import HANDLERS
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.client_configs import ClientConfigs
+from mockbroker.handles.effects import Effects
 from mockbroker.handles.ghosts import ProducerGhost
 from mockbroker.handles.group_snapshot import coordinator_shard
 from mockbroker.handles.history import HistoryControls
 from mockbroker.handles.ledger import Ledger
 from mockbroker.handles.partitions import leader_replica
 from mockbroker.handles.topics import TopicControls
-from mockbroker.handles.verdicts import Report, Verdicts
+from mockbroker.handles.verdicts import Report, Source, Verdicts
 from mockbroker.ledger.book import Ledger as Book
 from mockbroker.options import ClusterOptions, duration_ms
 from mockbroker.server.bugs import BrokerBug, raise_bugs
@@ -47,6 +48,8 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
     _group: Callable[[Any, str], GroupT]
     _history: Callable[[Any], HistoryT]
     world: World
+    # Made with the cluster: two threads that ask first at once must be given the same.
+    _effects: Effects
     options: ClusterOptions
     seed: int
 
@@ -208,7 +211,15 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
 
     @property
     def _verdicts(self) -> Verdicts:
-        return Verdicts(self._door, self.notes)
+        return Verdicts(self._door, self.notes, self._effects)
+
+    @property
+    def effects(self) -> Effects:
+        """What the application says that it has done; it may say so from any thread.
+
+        >>> cluster.effects.done("orders", partition=0, offset=0)
+        """
+        return self._effects
 
     def check(self, *, raises: bool = True) -> Report:
         """Every verdict about what happened so far: PROVED, VIOLATED, or NOT EXERCISED because it never came about.
@@ -259,6 +270,44 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         """
         self._verdicts.exactly_once(topic, group)
 
+    def assert_effects_at_most_once(self, topic: str) -> None:
+        """Raise CheckFailed if an effect of a record of a topic has happened twice; see `effects`.
+
+        >>> cluster.assert_effects_at_most_once("orders")
+        """
+        self._verdicts.effects_at_most_once(topic)
+
+    def assert_effects_at_least_once(self, topic: str) -> None:
+        """Raise CheckFailed if a committed record of a topic has had no effect; see `effects`.
+
+        >>> cluster.effects.done("orders", 0, 0)
+        >>> cluster.assert_effects_at_least_once("orders")
+        """
+        self._verdicts.effects_at_least_once(topic)
+
+    def assert_effects_exactly_once(self, topic: str) -> None:
+        """Raise CheckFailed unless each committed record of a topic has had its effect, and only once.
+
+        >>> cluster.effects.done("orders", 0, 0)
+        >>> cluster.assert_effects_exactly_once("orders")
+        """
+        self.assert_effects_at_most_once(topic)
+        self.assert_effects_at_least_once(topic)
+
+    def assert_conserved(self, topic: str, to: str, *, source: Source, group: str | None = None) -> None:
+        """Raise CheckFailed unless each committed record of a topic became one committed record of another.
+
+        `source` says of an output which input it was made of, as (partition, offset), or None for none.  With
+        `group`, that group has committed exactly what was transformed.  Raises UsageError where a topic is not
+        there or a partition has no leader.
+
+        >>> cluster.topic("bills").create(partitions=1)
+        >>> cluster.topic("bills").append("0-0", "paid")
+        0
+        >>> cluster.assert_conserved("orders", "bills", source=lambda bill: (0, int(bill.key[2:])))
+        """
+        self._verdicts.conserved(topic, to, source, group)
+
     @property
     def bugs(self) -> list[BrokerBug]:
         """The bugs of mockbroker's own that requests have met, and that nobody has raised yet."""
@@ -301,6 +350,7 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         world.positions.forget()
         world.history.forget()
         self.notes.forget()
+        self._effects.forget()
 
     @property
     def _door(self) -> Door:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mockbroker.checkers.readable import Readable, readable
 from mockbroker.ledger.fates import STORED, UNSEEN, Teller
 from mockbroker.ledger.readers import Readers
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.views import Generation
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
-    from mockbroker.ledger.entries import Committed, Election, Joined, Place, Resolved, Sent, Served
+    from mockbroker.ledger.entries import Committed, Effect, Election, Joined, Place, Resolved, Sent, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Case:
     started_us: int = 0
     # How much was forgotten: a verdict over half a story says so.
     dropped: int = 0
+    # What the application said that it has done, and the records of the topics that this is about.
+    effects: Sequence[Effect] = ()
+    readable: Mapping[Place, Readable] = field(default_factory=dict)
+    # The newest offset of each partition whose effects may have been forgotten for newer ones.
+    effects_forgotten: Mapping[Place, int] = field(default_factory=dict)
 
     def at(self, at_us: int) -> str:
         """A time, as evidence has it."""
@@ -90,6 +96,8 @@ class Case:
             committed=[one for one in self.committed if one.place[0] == topic],
             resolved=[one for one in self.resolved if one.place[0] == topic],
             aborted=[one for one in self.aborted if one.place[0] == topic],
+            effects=[one for one in self.effects if one.place[0] == topic],
+            readable={place: found for place, found in self.readable.items() if place[0] == topic},
         )
 
     def of_group(self, group: str) -> Case:
@@ -103,8 +111,17 @@ class Case:
         )
 
 
-def gather(world: World, ledger: Ledger) -> Case:
-    """The case as it stands now; nothing in it changes any more."""
+def gather(
+    world: World,
+    ledger: Ledger,
+    effects: Sequence[Effect] = (),
+    forgotten: Mapping[Place, int] | None = None,
+    topics: Sequence[str] = (),
+) -> Case:
+    """The case as it stands now; nothing in it changes any more.
+
+    Records are read of topics that effects are about, and of `topics`.
+    """
     teller = Teller(world, ledger)
     sent = [copy(one) for one in ledger.attempts()]
     partitions = {(one.place, one.topic_id) for one in sent}
@@ -126,4 +143,11 @@ def gather(world: World, ledger: Ledger) -> Case:
         elections={(place, id): ledger.elections(id, place[1]) for place, id in partitions},
         started_us=world.history.started_us,
         dropped=ledger.dropped,
+        effects=effects,
+        readable={
+            place: found
+            for topic in dict.fromkeys([*topics, *(effect.place[0] for effect in effects)])
+            for place, found in readable(world, topic).items()
+        },
+        effects_forgotten=forgotten or {},
     )

@@ -1,13 +1,13 @@
 """All checkers, in the order in which a report has them.
 
-Producers first, then consumers, then groups.
+Producers first, then consumers, then groups, then what the application says.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockbroker.checkers import consuming, groups, producing
+from mockbroker.checkers import consuming, effects, groups, producing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ CHECKERS: tuple[Callable[[Case], Verdict], ...] = (
     groups.partition_owned_twice,
     groups.zombie_commit,
     groups.committed_backwards,
+    effects.effect_twice,
+    effects.effect_missing,
 )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mockbroker.core.usage import UsageError
+from mockbroker.ledger.contents import is_aborted
 from mockbroker.records.batch import Batch, iter_records
 from mockbroker.records.builder import ControlType, read_marker
 
@@ -68,18 +69,10 @@ def records_of(replica: Replica, isolation: str) -> list[Record]:
             break
         if batch.is_control and isolation != "all":
             continue
-        if isolation == "committed" and _aborted(replica, batch):
+        if isolation == "committed" and is_aborted(replica, batch):
             continue
         found += [one for one in records_in(batch, replica.index) if one.offset >= replica.log.start]
     return found
-
-
-def _aborted(replica: Replica, batch: Batch) -> bool:
-    return batch.is_transactional and any(
-        aborted.producer_id == batch.producer_id
-        and aborted.first_offset <= batch.base_offset <= aborted.last_offset
-        for aborted in replica.producers.aborted
-    )
 
 
 def records_in(batch: Batch, partition: int) -> list[Record]:

@@ -13,6 +13,7 @@ from mockbroker.records.batch import HEADER_BYTES, Batch, iter_records
 from mockbroker.records.compression import CorruptCompression
 
 if TYPE_CHECKING:
+    from mockbroker.core.replica import Replica
     from mockbroker.ledger.entries import Sent
     from mockbroker.records.record import Record
 
@@ -28,6 +29,23 @@ def records_in(sent: Sent) -> list[Record]:
         return list(iter_records(Batch.parse(sent.data)))
     except (KafkaError, CorruptCompression):
         return []
+
+
+def parsed(batch: Batch) -> list[Record]:
+    """The records of a batch of a log; none where there are none to be made out."""
+    try:
+        return list(iter_records(batch))
+    except (KafkaError, CorruptCompression):
+        return []
+
+
+def is_aborted(replica: Replica, batch: Batch) -> bool:
+    """Whether a batch of this log is of a transaction that was aborted."""
+    return batch.is_transactional and any(
+        aborted.producer_id == batch.producer_id
+        and aborted.first_offset <= batch.base_offset <= aborted.last_offset
+        for aborted in replica.producers.aborted
+    )
 
 
 def contents(sent: Sent) -> frozenset[object]:

@@ -188,3 +188,13 @@ class Joined:
     member: str
     client_id: str
     connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An application has done what a record asks for; `what` names the kind, "" where there is one kind only."""
+
+    at_us: int
+    place: Place
+    offset: int
+    what: str = ""

@@ -11,7 +11,7 @@ from mockbroker.checkers.case import Aborted, Case
 from mockbroker.checkers.verdict import Outcome
 from mockbroker.ledger.entries import Ack, Election, Joined, Resolved, Sent
 from mockbroker.ledger.fates import LOST, STORED, UNSEEN
-from tests.checkers.test_verdicts import (
+from tests.checkers.by_hand import (
     AGAIN,
     FAILED,
     JOINED,

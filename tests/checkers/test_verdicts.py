@@ -2,83 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mockbroker.checkers import consuming, groups, producing
+from mockbroker.checkers import consuming, effects, groups, producing
 from mockbroker.checkers.case import Aborted, Case
 from mockbroker.checkers.every import CHECKERS, verdicts
-from mockbroker.checkers.verdict import Outcome, Verdict
-from mockbroker.core.groups.views import Generation
-from mockbroker.ledger.entries import Ack, Committed, Election, Joined, Resolved, Sent, Served
+from mockbroker.checkers.verdict import Outcome
+from mockbroker.ledger.entries import Ack, Election, Resolved
 from mockbroker.ledger.fates import DELETED, LOST, STORED, UNSEEN
 from mockbroker.records.builder import build_batch
-
-PLACE = ("orders", 0)
-
-
-def sent(offset: int, at_us: int = 0, value: bytes = b"x", **more: Any) -> Sent:
-    batch = build_batch([(b"k", value, (), 0)], now_ms=0)
-    given: dict[str, Any] = {
-        "acks": -1,
-        "count": 1,
-        "ack": Ack.ACKED,
-        "data": batch.data,
-        "base_offset": offset,
-        "leader": 1,
-        "leader_epoch": 0,
-    }
-    return Sent(at_us, "app", 1, 1, PLACE, b"", **(given | more))
-
-
-def served(
-    start: int, end: int, at_us: int = 0, client: str = "c1", connection: int = 1, **more: Any
-) -> Served:
-    given: dict[str, Any] = {"committed_only": False}
-    return Served(at_us, client, connection, 1, PLACE, start, end, **(given | more))
-
-
-def committed(offset: int, at_us: int = 0, generation: int = 1, client: str = "c1", **more: Any) -> Committed:
-    return Committed(at_us, client, 1, "billing", "m1", generation, PLACE, offset, **more)
-
-
-JOINED = (Joined(0, "billing", "m1", "c1", 1), Joined(0, "billing", "m2", "c2", 2))
-
-
-def case(*batches: tuple[Sent, str], **more: Any) -> Case:
-    return Case(
-        sent=[one for one, _ in batches], states=[state for _, state in batches], joined=JOINED, **more
-    )
-
-
-def generation(number: int, **owned: list[int]) -> Generation:
-    members = {member: {"orders": parts} for member, parts in owned.items()}
-    return Generation(number, 0, 1, "", members, 0, 0, {"m1": "c1", "m2": "c2"})
-
-
-def led_anew(at_us: int = 9, *, unclean: bool = False) -> dict[Any, list[Election]]:
-    """Another leader took over."""
-    return {(PLACE, b""): [Election(-1, 1, 0, unclean=False), Election(at_us, 2, 1, unclean=unclean)]}
-
-
-def pair(number: int = 1) -> dict[str, list[Generation]]:
-    """A generation in which two members own a partition each."""
-    return {"billing": [generation(number, m1=[0], m2=[1])]}
-
-
-FAILED: dict[str, Any] = {"ack": Ack.LOST, "why": "cut"}
-Checker = Callable[[Case], Verdict]
-P, V, N = Outcome.PROVED, Outcome.VIOLATED, Outcome.NOT_EXERCISED
-
-AGAIN = sent(1, 5)  # the same record as that of sent(0), sent later
-OTHER = sent(1, 5, b"other")
-REFUSED: dict[str, Any] = {"ack": Ack.REFUSED, "why": "NOT_LEADER_OR_FOLLOWER"}
-NOWHERE = "never stored"
-IN_TRANSACTION: dict[str, Any] = {"transactional": True, "producer_id": 7}
-TWO_GROUPS = (*JOINED, Joined(0, "audit", "a1", "c1", 3))
+from tests.checkers.by_hand import (
+    AGAIN,
+    FAILED,
+    IN_TRANSACTION,
+    NOWHERE,
+    OTHER,
+    PLACE,
+    REFUSED,
+    TWO_GROUPS,
+    TWO_READABLE,
+    Checker,
+    N,
+    P,
+    V,
+    case,
+    committed,
+    effect,
+    generation,
+    led_anew,
+    pair,
+    sent,
+    served,
+)
 
 CASES: Sequence[tuple[Checker, Outcome, Case]] = [
     (producing.acked_lost, P, case((sent(0), STORED), (sent(1), DELETED), elections=led_anew())),
@@ -345,6 +304,23 @@ CASES: Sequence[tuple[Checker, Outcome, Case]] = [
     (groups.committed_backwards, P, case(committed=[committed(1), committed(2, 5)])),
     (groups.committed_backwards, V, case(committed=[committed(2), committed(1, 5)])),
     (groups.committed_backwards, N, case(committed=[committed(2, 0, -1), committed(1, 5, -1)])),
+    (effects.effect_twice, P, case(effects=[effect(0), effect(1)])),
+    (effects.effect_twice, P, case(effects=[effect(0, what="mail"), effect(0, what="row")])),
+    (effects.effect_twice, V, case(effects=[effect(0), effect(0, 5)])),
+    (effects.effect_twice, N, case(readable=TWO_READABLE)),
+    (effects.effect_missing, P, case(effects=[effect(0), effect(1)], readable=TWO_READABLE)),
+    (
+        effects.effect_missing,
+        P,
+        case(effects=[effect(1)], readable=TWO_READABLE, effects_forgotten={PLACE: 0}),
+    ),
+    (effects.effect_missing, V, case(effects=[effect(0)], readable=TWO_READABLE)),
+    (
+        effects.effect_missing,
+        V,
+        case(effects=[effect(0)], readable=TWO_READABLE, effects_forgotten={PLACE: 0}),
+    ),
+    (effects.effect_missing, N, case(readable=TWO_READABLE)),
 ]
 
 

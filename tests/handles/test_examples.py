@@ -12,6 +12,7 @@ from mockbroker import Cluster, cluster, controls, options
 from mockbroker.handles import (
     brokers,
     client_configs,
+    effects,
     ghosts,
     groups,
     history,
@@ -27,6 +28,7 @@ MODULES = [
     client_configs,
     cluster,
     controls,
+    effects,
     ghosts,
     groups,
     history,

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import confluent_kafka
 import pytest
 
 from mockbroker import CheckFailed, Cluster
 from mockbroker.checkers.verdict import Outcome
-from tests.scenarios.clients import Acks, Confluent, KafkaPython, Library, Membership, Refused
+from tests.scenarios.clients import Acks, Confluent, Consumer, KafkaPython, Library, Membership, Refused
 from tests.scenarios.workers import Worker, workers
 
 PARTITIONS = 3
 # An app's rebalance with one that must time out first is none of these; a busy machine is.
 PATIENCE = "15s"
+PATIENCE_S = 15
 
 TWO_LIBRARIES = pytest.mark.parametrize(
     "library", [KafkaPython, Confluent], ids=["kafka-python", "confluent-kafka"]
@@ -89,10 +91,9 @@ def test_an_unclean_election(mockbroker: Cluster, library: Library, acks: Acks, 
 class Stubborn(Worker):
     """Says that it has not come as far as it has: a commit of it fails, and it goes on all the same."""
 
-    @staticmethod
-    def _committed(consumer: object, offsets: dict[int, int]) -> bool:
+    def _committed(self, consumer: Consumer, offsets: dict[int, int]) -> bool:
         try:
-            consumer.commit(offsets)  # type: ignore[attr-defined]  # any of the libraries' consumers
+            consumer.commit(offsets)
         except Refused:
             return False
         return True
@@ -121,6 +122,70 @@ def test_what_was_not_committed_is_delivered_again(mockbroker: Cluster, library:
         CheckFailed, match=r"orders-0@0 served to second .* was refused with UNKNOWN_MEMBER_ID"
     ):
         mockbroker.assert_exactly_once("orders", "billing")
+
+
+class Mailing(Stubborn):
+    """Sends a mail for each record before it commits."""
+
+    def __init__(self, cluster: Cluster, library: Library, name: str) -> None:
+        super().__init__(library, member(cluster, name))
+        self._cluster = cluster
+        self._mailed = 0
+
+    def _committed(self, consumer: Consumer, offsets: dict[int, int]) -> bool:
+        for got in self.received[self._mailed :]:
+            self._cluster.effects.done("orders", got.partition, got.offset, "mail")
+        self._mailed = len(self.received)
+        return super()._committed(consumer, offsets)
+
+
+@TWO_LIBRARIES
+def test_a_mail_goes_out_twice_and_it_is_said_why(mockbroker: Cluster, library: Library) -> None:
+    orders, billing = mockbroker.topic("orders"), mockbroker.group("billing")
+    orders.create()
+    refused = mockbroker.faults.on("OffsetCommit", group="billing", client_id="first").fail(
+        "UNKNOWN_MEMBER_ID"
+    )
+    with Mailing(mockbroker, library, "first"):
+        billing.wait_stable(members=1, timeout=PATIENCE)
+        orders.append("o-1", b"paid")
+        refused.wait_hit(timeout=PATIENCE)
+    refused.remove()
+    with Mailing(mockbroker, library, "second"):
+        mockbroker.assert_committed("billing", "orders", total=1, timeout=PATIENCE)
+
+    assert mockbroker.check().of("effect_twice").outcome is Outcome.VIOLATED
+    mockbroker.assert_effects_at_least_once("orders")
+    with pytest.raises(
+        CheckFailed,
+        match=r"orders-0@0 key=b'o-1': 'mail' happened 2 times .*; its offset was not committed before the second "
+        r"\(the commit of 1 by first for billing at .* was refused with UNKNOWN_MEMBER_ID\); "
+        r"it was served to first at .*, to second at .*; generations? [\d, ]+ of billing began between the two",
+    ):
+        mockbroker.assert_effects_exactly_once("orders")
+
+
+def test_who_has_billed_an_order_twice_is_told_by_the_transactional_id(mockbroker: Cluster) -> None:
+    for topic in ("orders", "invoices"):
+        mockbroker.topic(topic).create()
+    mockbroker.topic("orders").append("o-1", b"paid")
+    config = mockbroker.config.confluent(client_id="app") | {"transactional.id": "payer-1"}
+    producer = confluent_kafka.Producer(config)
+    producer.init_transactions(PATIENCE_S)
+    for end in (producer.commit_transaction, producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        producer.produce("invoices", b"bill", key=b"0")
+        assert producer.flush(PATIENCE_S) == 0
+        end(PATIENCE_S)
+
+    with pytest.raises(
+        CheckFailed,
+        match=r"1 twice in .* orders-0@0 key=b'o-1' became 2 records, invoices-0@0 key=b'0' from app at .*"
+        r"\(transactional id 'payer-1', producer \d+:\d+\) and invoices-0@4 key=b'0' from app at .*'payer-1'",
+    ):
+        mockbroker.assert_conserved(
+            "orders", "invoices", source=lambda invoice: (0, int(invoice.key or b"")), group="billing"
+        )
 
 
 @contextmanager

@@ -85,8 +85,7 @@ class Worker(App):
         finally:
             consumer.close()
 
-    @staticmethod
-    def _committed(consumer: Consumer, offsets: dict[int, int]) -> bool:
+    def _committed(self, consumer: Consumer, offsets: dict[int, int]) -> bool:
         """Commit, again if it was refused: a coordinator may have died, and nobody else will commit these.
 
         After a rebalance every try is refused, and whoever owns the partitions now reads the records again.
