@@ -37,8 +37,9 @@ def effect_twice(case: Case) -> Verdict:
     if not done:
         return Verdict("effect_twice", Outcome.NOT_EXERCISED, about, (_NONE_RECORDED,))
     again = _served_again(case, {(place, offset) for place, offset, _ in done})
-    evidence = (f"{len(done)} effects, each once; {again} of their records were served more than once",)
-    return Verdict("effect_twice", Outcome.PROVED, about, evidence)
+    evidence = (f"{len(done)} effects, each once; {again or 'none'} of their records served more than once",)
+    outcome = Outcome.PROVED if again else Outcome.NOT_EXERCISED
+    return Verdict("effect_twice", outcome, about, evidence)
 
 
 def effect_missing(case: Case) -> Verdict:

@@ -64,7 +64,7 @@ def test_it_is_said_who_was_given_the_record_and_whether_a_rebalance_came_betwee
 def test_what_was_served_again_and_done_once_is_counted() -> None:
     given = case(effects=[effect(0), effect(1)], served=[served(0, 2), served(1, 2), served(0, 1, lost=True)])
     (evidence,) = effects.effect_twice(given).evidence
-    assert evidence == "2 effects, each once; 1 of their records were served more than once"
+    assert evidence == "2 effects, each once; 1 of their records served more than once"
 
 
 def test_a_missing_effect_is_told_with_the_commit_that_has_passed_it() -> None:
