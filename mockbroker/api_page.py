@@ -30,7 +30,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "mockbroker.handles.groups": ("Group",),
     "mockbroker.handles.group_snapshot": ("GroupSnapshot", "Assignment"),
     "mockbroker.core.groups.views": ("MemberView", "Generation"),
-    "mockbroker.handles.ghosts": ("Ghost", "ProducerGhost"),
+    "mockbroker.handles.ghosts": ("Ghost", "ProducerGhost", "PayerGhost"),
     "mockbroker.handles.transactions": ("Transaction", "TransactionSnapshot"),
     "mockbroker.handles.brokers": ("Broker", "ClockHandle"),
     "mockbroker.handles.faults": ("Faults", "Matching", "MatchingMessages", "Subject"),

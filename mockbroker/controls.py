@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from mockbroker.core.groups.coordination import OFFSETS_TOPIC
 from mockbroker.core.internal_topics import OFFSETS, ensure_topic
@@ -19,7 +19,7 @@ from mockbroker.handlers import HANDLERS
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.client_configs import ClientConfigs
 from mockbroker.handles.effects import Effects
-from mockbroker.handles.ghosts import ProducerGhost
+from mockbroker.handles.ghosts import PayerGhost, ProducerGhost
 from mockbroker.handles.group_snapshot import coordinator_shard
 from mockbroker.handles.history import HistoryControls
 from mockbroker.handles.ledger import Ledger
@@ -32,6 +32,7 @@ from mockbroker.server.bugs import BrokerBug, raise_bugs
 from mockbroker.server.run import Server
 
 if TYPE_CHECKING:
+    from mockbroker.core.durations import Duration
     from mockbroker.core.world import World
     from mockbroker.handles.door import Door
 
@@ -157,14 +158,36 @@ class ClusterControls(Generic[TopicT, GroupT, HistoryT]):
         """The virtual clients inside the brokers; `group(...).join_ghost()` and `ghost_producer()` add some."""
         return Company(self.world, self.server.faults, self.server.next_ordinal)
 
-    def ghost_producer(self, *, idempotent: bool = False, client_id: str | None = None) -> ProducerGhost:
+    @overload
+    def ghost_producer(self, *, idempotent: bool = False, client_id: str | None = None) -> ProducerGhost: ...
+
+    @overload
+    def ghost_producer(
+        self, *, transactional_id: str, timeout: Duration = "60s", client_id: str | None = None
+    ) -> PayerGhost: ...
+
+    def ghost_producer(
+        self,
+        *,
+        idempotent: bool = False,
+        transactional_id: str | None = None,
+        timeout: Duration = "60s",
+        client_id: str | None = None,
+    ) -> ProducerGhost:
         """A virtual producer inside the brokers: real Produce requests, and no client.
+
+        With a `transactional_id` it produces in transactions, each of which has `timeout` of broker time
+        (transaction.timeout.ms), and may leave one open: see `PayerGhost`.
 
         >>> cluster.ghost_producer().send("orders", b"paid", acks=1)
         <ghost-producer-1's batch for orders-0: done>
         """
 
         def make() -> ProducerGhost:
+            if transactional_id is not None:
+                payer = self.ghosts.payer(client_id, transactional_id, duration_ms(timeout))
+                payer.begin()
+                return PayerGhost(self._door, payer)
             producer = self.ghosts.producer(client_id, idempotent=idempotent)
             producer.begin()
             return ProducerGhost(self._door, producer)

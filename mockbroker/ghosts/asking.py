@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from mockbroker.ghosts.line import Line
 
 
+# What a coordinator is asked for.
+GROUP, TRANSACTION = 0, 1
+_KINDS = {GROUP: "group", TRANSACTION: "transactional id"}
+
+
 class Asker:
     """One ghost that asks because the test wants it to."""
 
@@ -63,12 +68,12 @@ class Asker:
             raise UsageError(f"{topic}-{index} has no leader now: nobody can be asked")
         return node
 
-    def coordinator(self, group_id: str) -> Node:
-        """The broker that looks after a group, as any broker tells it."""
-        request = FindCoordinatorRequest(coordinator_keys=[group_id])
+    def coordinator(self, key: str, kind: int = GROUP) -> Node:
+        """The broker that looks after a group or a transactional id, as any broker tells it."""
+        request = FindCoordinatorRequest(key_type=kind, coordinator_keys=[key])
         (only,) = self.ask("FindCoordinator", self.any_broker(), request, 4).coordinators
         if only.error_code:
             raise UsageError(
-                f"{self._client_id} finds no coordinator of group {group_id!r}: {ErrorCode(only.error_code).name}"
+                f"{self._client_id} finds no coordinator of {_KINDS[kind]} {key!r}: {ErrorCode(only.error_code).name}"
             )
         return self._world.nodes[only.node_id]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mockbroker.core.call import Peer
 from mockbroker.ghosts.line import Line
 from mockbroker.ghosts.member import GhostMember, Wish
+from mockbroker.ghosts.payer import GhostPayer
 from mockbroker.ghosts.producer import GhostProducer
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ class Company:
         self._producers_met += 1
         name = f"ghost-producer-{self._producers_met}" if client_id is None else client_id
         return GhostProducer(self.world, self._line(name), name, idempotent=idempotent)
+
+    def payer(self, client_id: str | None, transactional_id: str, timeout_ms: int) -> GhostPayer:
+        """A new ghost that produces in transactions."""
+        self._producers_met += 1
+        name = f"ghost-producer-{self._producers_met}" if client_id is None else client_id
+        return GhostPayer(self.world, self._line(name), name, transactional_id, timeout_ms)
 
     def members_of(self, group_id: str) -> list[GhostMember]:
         """The ghosts that are or were in a group, oldest first."""

@@ -43,6 +43,9 @@ class _Sent:
 class GhostProducer:
     """One producer."""
 
+    transactional_id: str | None = None
+    produce_version = 9
+
     def __init__(self, world: World, line: Line, client_id: str, *, idempotent: bool) -> None:
         self._world = world
         self._line = line
@@ -76,6 +79,7 @@ class GhostProducer:
             producer_id=self.producer_id,
             producer_epoch=self.producer_epoch,
             base_sequence=sequence,
+            transactional=self.transactional_id is not None,
         )
         self._last = _Sent(topic, index, bytes(batch.data), acks)
         return self.resend()
@@ -86,6 +90,7 @@ class GhostProducer:
         if sent is None:
             raise UsageError(f"{self.client_id} has nothing to send again: send() something first")
         request = ProduceRequest(
+            transactional_id=self.transactional_id,
             acks=sent.acks,
             timeout_ms=PRODUCE_TIMEOUT_MS,
             topic_data=[
@@ -94,7 +99,7 @@ class GhostProducer:
                 )
             ],
         )
-        ticket = self._line.ask(self._asker.leader(sent.topic, sent.index), request, 9)
+        ticket = self._line.ask(self._asker.leader(sent.topic, sent.index), request, self.produce_version)
         self._world.settle()
         return Answer(f"{self.client_id}'s batch for {sent.topic}-{sent.index}", ticket, _code_in)
 

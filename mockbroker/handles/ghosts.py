@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mockbroker.ghosts.answers import Answer
     from mockbroker.ghosts.member import GhostMember
+    from mockbroker.ghosts.payer import GhostPayer
     from mockbroker.ghosts.producer import GhostProducer
     from mockbroker.handles.door import Door
 
@@ -242,3 +243,58 @@ class ProducerGhost:
         [b'paid']
         """
         return self._at.do(lambda: self._producer.resend().checked())
+
+
+class PayerGhost(ProducerGhost):
+    """A transactional producer that lives inside the brokers, one step at a time: what it has begun it may leave open.
+
+    Its first `send` or `commit_offsets` begins a transaction; `commit`, `abort` or `abandon` is the end of it here.
+    """
+
+    def __init__(self, door: Door, producer: GhostPayer) -> None:
+        super().__init__(door, producer)
+        self._payer = producer
+        self.transactional_id = producer.transactional_id
+
+    def commit_offsets(self, group: str, offsets: Mapping[tuple[str, int], int]) -> Answer:
+        """Let a group's offsets move with the transaction, by (topic, partition).  Raises KafkaError if refused.
+
+        >>> payer = cluster.ghost_producer(transactional_id="payer-1")
+        >>> payer.commit_offsets("billing", {("orders", 3): 1})
+        <ghost-producer-1's offsets of billing: done>
+        """
+        return self._at.do(lambda: self._payer.keep(group, offsets).checked())
+
+    def commit(self) -> Answer:
+        """Commit the transaction.  Raises KafkaError if that is refused, as a fenced producer is.
+
+        >>> payer = cluster.ghost_producer(transactional_id="payer-1")
+        >>> payer.send("orders", b"paid", partition=3)
+        <ghost-producer-1's batch for orders-3: done>
+        >>> payer.commit()
+        <ghost-producer-1's commit: done>
+        """
+        return self._at.do(lambda: self._payer.end(commit=True).checked())
+
+    def abort(self) -> Answer:
+        """Abort the transaction.  Raises KafkaError if that is refused.
+
+        >>> payer = cluster.ghost_producer(transactional_id="payer-1")
+        >>> payer.send("orders", b"paid", partition=3)
+        <ghost-producer-1's batch for orders-3: done>
+        >>> payer.abort()
+        <ghost-producer-1's abort: done>
+        """
+        return self._at.do(lambda: self._payer.end(commit=False).checked())
+
+    def abandon(self) -> None:
+        """Vanish, and leave the transaction open: readers of committed records wait behind it until it times out.
+
+        >>> payer = cluster.ghost_producer(transactional_id="payer-1")
+        >>> payer.send("orders", b"paid", partition=3)
+        <ghost-producer-1's batch for orders-3: done>
+        >>> payer.abandon()
+        >>> cluster.transaction("payer-1").state
+        'Ongoing'
+        """
+        self._at.do(self._payer.abandon)

@@ -71,6 +71,7 @@ def test_every_act_and_question_of_a_handle_has_an_example() -> None:
         groups.Group,
         ghosts.Ghost,
         ghosts.ProducerGhost,
+        ghosts.PayerGhost,
         client_configs.ClientConfigs,
         topics.TopicControls,
         topics.Topic,
