@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.views import Generation
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
-    from mockbroker.ledger.entries import Committed, Election, Joined, Place, Resolved, Sent, Served
+    from mockbroker.ledger.entries import (
+        Committed,
+        Decided,
+        Election,
+        Ended,
+        Joined,
+        Place,
+        Resolved,
+        Sent,
+        Served,
+        Written,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,13 @@ class Case:
     generations: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     aborted: Sequence[Aborted] = ()
     elections: Mapping[tuple[Place, bytes], Sequence[Election]] = field(default_factory=dict)
+    # Ends of transactions; `written_states` are those of `written`, in the same order.
+    ended: Sequence[Ended] = ()
+    decided: Sequence[Decided] = ()
+    written: Sequence[Written] = ()
+    written_states: Sequence[str] = ()
+    # Of transactions, what has a number up to this one is not all there.
+    since: int = 0
     started_us: int = 0
     # How much was forgotten: a verdict over half a story says so.
     dropped: int = 0
@@ -105,7 +123,7 @@ class Case:
 
 def gather(world: World, ledger: Ledger) -> Case:
     """The case as it stands now; nothing in it changes any more."""
-    teller = Teller(world, ledger)
+    teller, notes = Teller(world, ledger), ledger.transactions
     sent = [copy(one) for one in ledger.attempts()]
     partitions = {(one.place, one.topic_id) for one in sent}
     return Case(
@@ -124,6 +142,11 @@ def gather(world: World, ledger: Ledger) -> Case:
             for one in replica.producers.aborted
         ],
         elections={(place, id): ledger.elections(id, place[1]) for place, id in partitions},
+        ended=[copy(one) for one in notes.ended],
+        decided=[copy(one) for one in notes.decided],
+        written=list(notes.written),
+        written_states=[teller.state(one) for one in notes.written],
+        since=notes.since,
         started_us=world.history.started_us,
         dropped=ledger.dropped,
     )

@@ -16,6 +16,7 @@ from mockbroker.ledger import requests
 from mockbroker.ledger.entries import TESTER, Ack, Committed, Election, Joined, Resolved, Sent, Served
 from mockbroker.ledger.logs import PartitionNotes
 from mockbroker.ledger.requests import Pending
+from mockbroker.ledger.transactions import TransactionNotes
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.records.batch import HEADER_BYTES, Batch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.offsets import OffsetToCommit
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
+    from mockbroker.core.transactions.records import TransactionRecord
     from mockbroker.core.witness import Reading
     from mockbroker.core.world import World
 
@@ -39,7 +41,7 @@ BYTES_MAX = 64 * 1024 * 1024
 OPEN_MAX = 20_000
 
 # Those that are noted when they come, for nothing may come of them.
-_NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT})
+_NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT, Api.END_TXN})
 
 
 class Ledger:
@@ -56,6 +58,7 @@ class Ledger:
             Api.TXN_OFFSET_COMMIT: self._offsets_committed,
             Api.LIST_OFFSETS: self._offsets_listed,
             Api.JOIN_GROUP: self._group_joined,
+            Api.END_TXN: self._transaction_ended,
         }
         self.forget()
 
@@ -67,6 +70,7 @@ class Ledger:
         self.committed: deque[Committed] = deque(maxlen=entries_max)
         self.resolved: deque[Resolved] = deque(maxlen=entries_max)
         self.joined: deque[Joined] = deque(maxlen=entries_max)
+        self.transactions = TransactionNotes(entries_max)
         # How many batches were forgotten for newer ones.
         self.dropped = 0
         self._bytes = 0
@@ -95,6 +99,7 @@ class Ledger:
         pending = self._open.get(call)
         if pending is None:
             pending = self._open[call] = Pending(self._now_us, broker, call)
+            pending.order = self.transactions.number()
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -111,7 +116,7 @@ class Ledger:
         if not lost and call.peer.gone:
             lost = "the connection had ended before the answer was there"
         heed(pending, message, lost)
-        if not lost and (pending.sent or pending.served or pending.committed):
+        if not lost and (pending.sent or pending.served or pending.committed or pending.ended):
             self._unsent[call.peer] = pending
 
     def sent_off(self, call: Call[Any]) -> None:
@@ -160,10 +165,12 @@ class Ledger:
         return sent
 
     def _note(self, sent: Sent) -> None:
+        sent.order = self.transactions.number()
         self.sent.append(sent)
         if len(self.sent) > self.entries_max:
             gone = self.sent.popleft()
             self._logs[gone.topic_id, gone.place[1]].forget(gone)
+            self.transactions.forgotten(gone.order)
             self.dropped += 1
         if sent.data is not None:
             self._with_data.append(sent)
@@ -197,6 +204,7 @@ class Ledger:
     def appended(self, replica: Replica, batch: Batch, place: Appended) -> None:
         """A leader has the batch in its log, or had it there already."""
         if replica.topic in INTERNAL_TOPICS or batch.is_control:
+            self.transactions.appended(replica, batch, place, self._now_us)
             return
         call = self._world.serving
         if call is not None and call.api is Api.PRODUCE:
@@ -378,6 +386,13 @@ class Ledger:
                 if committed:
                     commit.at_us = self._now_us
                     self.committed.append(commit)
+
+    def _transaction_ended(self, pending: Pending, message: Any, lost: str) -> None:
+        pending.ended = (self.transactions.answered(pending, message, lost, self._now_us),)
+
+    def transaction_moved(self, record: TransactionRecord) -> None:
+        """A transactional id is in another state."""
+        self.transactions.moved(record, self._now_us)
 
     def moved_by_hand(self, group_id: str, topic: str, index: int, offset: int) -> None:
         """A test has put a group somewhere."""
