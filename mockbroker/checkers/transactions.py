@@ -7,10 +7,12 @@ and that is found here.  Whatever has no marker yet is not judged.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mockbroker.checkers.producing import EXAMPLES
 from mockbroker.checkers.verdict import Outcome, Verdict
@@ -46,6 +48,28 @@ class Mark(NamedTuple):
     state: str
 
 
+class Transaction(NamedTuple):
+    """A decision, and what it was about."""
+
+    entry: Decided
+    parts: list[Part]
+
+
+T = TypeVar("T", Part, Transaction)
+
+# Transactional id, producer id, epoch.
+Identity = tuple[str, int, int]
+
+
+def _order(one: Part | Mark | Transaction) -> int:
+    return one.entry.order
+
+
+def _between(entries: list[T], after: int, until: int) -> list[T]:
+    """Those with a number above `after` and not above `until`; they are in order."""
+    return entries[bisect_right(entries, after, key=_order) : bisect_right(entries, until, key=_order)]
+
+
 def how(*, commit: bool) -> str:
     """The way in which something ended."""
     return "committed" if commit else "aborted"
@@ -69,6 +93,8 @@ class Book:
         for one, state in zip(case.written, case.written_states, strict=True):
             if one.commit is None and state != DELETED:
                 found[one.producer_id].append(Part(one, state))
+        for parts in found.values():
+            parts.sort(key=_order)
         return found
 
     @cached_property
@@ -94,25 +120,22 @@ class Book:
     def end_of(self, part: Part) -> tuple[bool | None, bool]:
         """How the log says that a part ended, None for not yet; and whether a marker of it was lost."""
         entry, lost = part.entry, False
-        for mark, state in self.marks.get((entry.producer_id, entry.place), ()):
-            if mark.order > entry.order:
-                if state != LOST:
-                    return mark.commit, lost
-                lost = True
+        marks = self.marks.get((entry.producer_id, entry.place), [])
+        for mark, state in islice(marks, bisect_right(marks, entry.order, key=_order), None):
+            if state != LOST:
+                return mark.commit, lost
+            lost = True
         return None, lost
 
     def within(self, producer_id: int, epochs: tuple[int, ...], after: int, until: int) -> list[Part]:
         """The parts of a producer that were written between two numbers."""
-        return [
-            part
-            for part in self.parts.get(producer_id, ())
-            if after < part.entry.order <= until and part.entry.producer_epoch in epochs
-        ]
+        parts = _between(self.parts.get(producer_id, []), after, until)
+        return [part for part in parts if part.entry.producer_epoch in epochs]
 
     @cached_property
-    def transactions(self) -> list[tuple[Decided, list[Part]]]:
+    def transactions(self) -> list[Transaction]:
         """Each decision and what it was about, as far as all of that is remembered."""
-        found: list[tuple[Decided, list[Part]]] = []
+        found: list[Transaction] = []
         before: dict[int, int] = {}
         for one in self.case.decided:
             after = before.get(one.producer_id, 0)
@@ -120,35 +143,35 @@ class Book:
             if after >= self.case.since:
                 # A marker has the epoch of its transaction, or the one after it.
                 epochs = (one.epoch, one.epoch - 1)
-                found.append((one, self.within(one.producer_id, epochs, after, one.order)))
+                found.append(Transaction(one, self.within(one.producer_id, epochs, after, one.order)))
         return found
 
-    def told(self) -> Iterator[tuple[Ended, list[Part], list[tuple[Decided, list[Part]]]]]:
+    @cached_property
+    def _by_identity(self) -> dict[Identity, list[Transaction]]:
+        found: dict[Identity, list[Transaction]] = defaultdict(list)
+        for one in self.transactions:
+            entry = one.entry
+            found[entry.transactional_id, entry.producer_id, entry.epoch].append(one)
+        return found
+
+    def told(self) -> Iterator[tuple[Ended, list[Part], list[Transaction]]]:
         """Each end that a producer was told of, what it was about for the producer, and what was decided of that."""
-        before: dict[tuple[str, int, int], list[Ended]] = defaultdict(list)
+        before: dict[Identity, Ended] = {}
         for end in self.case.ended:
             if end.error or end.lost:
                 continue
-            earlier = before[end.transactional_id, end.producer_id, end.epoch]
-            if any(_overtaken(end, other) for other in earlier):
+            identity = (end.transactional_id, end.producer_id, end.epoch)
+            last = before.get(identity)
+            if last is not None and _overtaken(end, last):
                 continue
-            after = earlier[-1].order if earlier else 0
-            earlier.append(end)
+            after = 0 if last is None else last.order
+            before[identity] = end
             if after < self.case.since:
                 continue
             parts = self.within(end.producer_id, (end.epoch,), after, end.order)
             marked = end.epoch + 1 if end.bumps else end.epoch
-            yield (
-                end,
-                parts,
-                [
-                    (one, its)
-                    for one, its in self.transactions
-                    if (one.transactional_id, one.producer_id, one.epoch)
-                    == (end.transactional_id, end.producer_id, marked)
-                    and after < one.order < end.order
-                ],
-            )
+            decided = self._by_identity.get((end.transactional_id, end.producer_id, marked), [])
+            yield end, parts, _between(decided, after, end.order)
 
 
 def _overtaken(end: Ended, other: Ended) -> bool:

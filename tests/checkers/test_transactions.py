@@ -33,9 +33,10 @@ def test_a_commit_that_was_none_is_named() -> None:
 
 def test_an_end_of_before_is_named() -> None:
     torn = story(*LATE, part(18, THERE), decided(20), marker(21, THERE), ended(22))
-    assert torn_transaction(torn).evidence == (
+    (evidence,) = torn_transaction(torn).evidence
+    assert evidence == (
         "payer (producer 7:0, app) was told at t+22.0 ms that its transaction is committed, and orders-0@10 had been "
-        "aborted at t+15.0 ms by an end of before",
+        "aborted at t+15.0 ms by an end of before"
     )
 
 
