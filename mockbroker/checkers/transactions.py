@@ -1,8 +1,8 @@
 """Verdicts about transactions: whether all of one ended as was decided, and as its producer was told.
 
-What a producer takes for one transaction lies between two answers to its EndTxn; what the brokers take for one, between
-two decisions.  A late EndTxn of the transaction before makes the two differ where both have one epoch (Jepsen, 2024),
-and that is found here.  Whatever has no marker yet is not judged.
+What a producer takes for one transaction lies between two answers to its EndTxn; what the brokers take for
+one, between two decisions.  A late EndTxn of the transaction before makes the two differ where both have one
+epoch (Jepsen, 2024), and that is found here.  Whatever has no marker yet is not judged.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Book:
         return found
 
     def told(self) -> Iterator[tuple[Ended, list[Part], list[Transaction]]]:
-        """Each end that a producer was told of, what it was about for the producer, and what was decided of that."""
+        """Each end that a producer was told of, its parts as the producer sees it, and what was decided."""
         before: dict[Identity, Ended] = {}
         for end in self.case.ended:
             if end.error or end.lost:
@@ -199,11 +199,13 @@ def torn_transaction(case: Case) -> Verdict:
     torn += _torn_by_the_past(book)
     if torn:
         return Verdict("torn_transaction", Outcome.VIOLATED, about, tuple(torn[:EXAMPLES]))
-    late_too = (f"of {waiting} more not all markers have arrived yet",) if waiting else ()
+    besides = _forgotten(case)
+    if waiting:
+        besides = (f"of {waiting} more not all markers have arrived yet", *besides)
     if not whole:
         why = "no transaction with parts in several partitions has ended"
-        return Verdict("torn_transaction", Outcome.NOT_EXERCISED, about, (why, *late_too))
-    evidence = (f"{whole} transactions in several partitions ended in one way everywhere", *late_too)
+        return Verdict("torn_transaction", Outcome.NOT_EXERCISED, about, (why, *besides))
+    evidence = (f"{whole} transactions in several partitions ended in one way everywhere", *besides)
     return Verdict("torn_transaction", Outcome.PROVED, about, evidence)
 
 
@@ -248,8 +250,13 @@ def lost_transaction(case: Case) -> Verdict:
         return Verdict("lost_transaction", Outcome.VIOLATED, about, tuple(lost[:EXAMPLES]))
     if not kept:
         why = "no producer was told that a transaction with something in it is committed"
-        return Verdict("lost_transaction", Outcome.NOT_EXERCISED, about, (why,))
-    return Verdict("lost_transaction", Outcome.PROVED, about, (f"{kept} committed transactions are there",))
+        return Verdict("lost_transaction", Outcome.NOT_EXERCISED, about, (why, *_forgotten(case)))
+    evidence = (f"{kept} committed transactions are there", *_forgotten(case))
+    return Verdict("lost_transaction", Outcome.PROVED, about, evidence)
+
+
+def _forgotten(case: Case) -> tuple[str, ...]:
+    return ("the oldest transactions are forgotten, and not judged",) if case.since else ()
 
 
 def _is_there(book: Book, part: Part, decided: list[Decided]) -> bool:

@@ -159,7 +159,7 @@ class Ledger:
             call.body.acks,
         )  # fmt: skip
         if records is not None and len(records) >= HEADER_BYTES:
-            _describe(sent, Batch.unchecked(records))
+            sent.describe(Batch.unchecked(records))
         if call.peer.gone:
             sent.unheard("the connection ended before the answer was there")
         return sent
@@ -221,7 +221,7 @@ class Ledger:
                 now_us, TESTER, 0, 0, (replica.topic, replica.index), replica.topic_id, 1, ack=Ack.ACKED,
                 answered_us=now_us,
             )  # fmt: skip
-        _describe(sent, batch)
+        sent.describe(batch)
         sent.base_offset, sent.leader, sent.appended_us = place.base_offset, replica.broker.id, self._now_us
         sent.leader_epoch, sent.duplicate = replica.log.epochs.at(place.base_offset), place.duplicate
         if call is not None and call.peer.gone:
@@ -399,11 +399,3 @@ class Ledger:
         self.committed.append(
             Committed(self._now_us, TESTER, 0, group_id, "", -1, (topic, index), offset, by_test=True)
         )
-
-
-def _describe(sent: Sent, batch: Batch) -> None:
-    """Say what is in a batch, by its header."""
-    sent.count = batch.last_offset_delta + 1
-    sent.producer_id, sent.producer_epoch = batch.producer_id, batch.producer_epoch
-    sent.base_sequence, sent.transactional = batch.base_sequence, batch.is_transactional
-    sent.data = batch.data

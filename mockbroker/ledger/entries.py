@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mockbroker.protocol.types import BytesLike
+    from mockbroker.records.batch import Batch
 
 # A partition.
 Place = tuple[str, int]
@@ -112,6 +113,13 @@ class Sent:
         """Whether a record of it has this offset."""
         return self.stored and self.base_offset <= offset < self.end_offset
 
+    def describe(self, batch: Batch) -> None:
+        """Say what is in it, by the header of the batch."""
+        self.count = batch.last_offset_delta + 1
+        self.producer_id, self.producer_epoch = batch.producer_id, batch.producer_epoch
+        self.base_sequence, self.transactional = batch.base_sequence, batch.is_transactional
+        self.data = batch.data
+
     def unheard(self, why: str) -> None:
         """The producer was told nothing, whatever was meant for it."""
         self.ack = Ack.LOST if self.stored else Ack.REFUSED
@@ -194,7 +202,10 @@ class Joined:
 
 @dataclass(slots=True, eq=False)
 class Ended:
-    """An EndTxn and its answer.  `asked` and `order` number the request and the answer; `error` "": it is done."""
+    """An EndTxn and its answer.  `error` "": it is done.
+
+    `asked` and `order` are the numbers of the request and of the answer among all that concerns transactions.
+    """
 
     asked: int
     order: int

@@ -1,7 +1,7 @@
-"""What the ledger notes of transactions: who asked for which end, what was decided, which markers were written.
+"""What the ledger notes of transactions: who asked for which end, what was decided, which markers came.
 
-Everything has a number, and so have the batches that are sent: clocks may stand still, and the order is what counts.
-Bounded like the rest; `since` is the number up to which something was forgotten.
+Everything has a number, and so have the batches that are sent: clocks may stand still, and the order is what
+counts.  Bounded like the rest; `since` is the number up to which something was forgotten.
 """
 
 from __future__ import annotations

@@ -26,8 +26,10 @@ def test_a_part_that_ended_otherwise_is_named() -> None:
 
 def test_a_commit_that_was_none_is_named() -> None:
     lost = story(part(1), decided(5, commit=False), marker(6, commit=False), ended(7))
-    assert lost_transaction(lost).evidence == (
-        "payer (producer 7:0, app) was told at t+7.0 ms that its transaction is committed: orders-0@1 was aborted",
+    (evidence,) = lost_transaction(lost).evidence
+    assert evidence == (
+        "payer (producer 7:0, app) was told at t+7.0 ms that its transaction is committed: "
+        "orders-0@1 was aborted"
     )
 
 
@@ -35,8 +37,8 @@ def test_an_end_of_before_is_named() -> None:
     torn = story(*LATE, part(18, THERE), decided(20), marker(21, THERE), ended(22))
     (evidence,) = torn_transaction(torn).evidence
     assert evidence == (
-        "payer (producer 7:0, app) was told at t+22.0 ms that its transaction is committed, and orders-0@10 had been "
-        "aborted at t+15.0 ms by an end of before"
+        "payer (producer 7:0, app) was told at t+22.0 ms that its transaction is committed, and "
+        "orders-0@10 had been aborted at t+15.0 ms by an end of before"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the ledger notes of transactions, and what is said of them: real worlds, and clients without a library."""
+"""What the ledger notes of transactions, and what is said of them: real worlds, no libraries."""
 
 from __future__ import annotations
 
@@ -274,6 +274,18 @@ def test_the_oldest_ends_are_forgotten_and_nothing_is_said_of_them(sim: Noted) -
     assert kept.since > 0
     assert (torn(sim).outcome, lost(sim).outcome) == (P, P)
     assert "1 transactions" in torn(sim).evidence[0]
+    for found in (torn(sim), lost(sim)):
+        assert found.evidence[1] == "the oldest transactions are forgotten, and not judged"
+
+
+def test_all_is_forgotten_at_a_reset(sim: Noted, payer: Payer) -> None:
+    write(payer)
+    payer.end()
+    sim.ledger.forget()
+    kept = notes(sim)
+    assert [len(entries) for entries in (kept.ended, kept.decided, kept.written)] == [0, 0, 0]
+    assert kept.since == 0
+    assert (torn(sim).outcome, lost(sim).outcome) == (N, N)
 
 
 def test_a_transaction_of_which_a_part_is_forgotten_is_not_judged(sim: Noted) -> None:

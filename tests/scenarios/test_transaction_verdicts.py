@@ -1,4 +1,4 @@
-"""Verdicts about transactions, on real clients: what is torn and lost is named, what was aborted and who was shut out."""
+"""Verdicts about transactions, on real clients: what is torn, lost or read although aborted is named."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_commit_that_was_told_and_of_which_nothing_is_left(payers: Payers) -> 
     cluster.transaction(NAME).wait_state("CompleteCommit")
     cluster.topic("debits").partition(0).elect(unclean=True)
 
-    with pytest.raises(CheckFailed, match="was told at .* that its transaction is committed"):
+    with pytest.raises(CheckFailed, match=r"was told at .* that its transaction is committed"):
         cluster.check()
 
 
