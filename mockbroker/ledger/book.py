@@ -98,8 +98,7 @@ class Ledger:
         call = call.whole
         pending = self._open.get(call)
         if pending is None:
-            pending = self._open[call] = Pending(self._now_us, broker, call)
-            pending.order = self.transactions.number()
+            pending = self._open[call] = Pending(self._now_us, broker, call, self.transactions.number())
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -353,7 +352,7 @@ class Ledger:
 
     def _offsets_committed(self, pending: Pending, message: Any, lost: str) -> None:
         """A commit has its answer; what it has not moved is noted now."""
-        call = pending.call
+        call, body = pending.call, pending.call.body
         codes = {} if message is None else requests.commit_codes(call, message, self._name)
         moved = {commit.place: commit for commit in pending.committed}
         for topic, index, offset in requests.to_commit(call, self._name):
@@ -362,7 +361,6 @@ class Ledger:
                 commit.lost = bool(lost) or code != ErrorCode.NONE
             elif code != ErrorCode.NONE:  # what belongs to a transaction moves when that is committed
                 why = lost if code is None else ErrorCode(code).name
-                body = call.body
                 self.committed.append(
                     Committed(
                         self._now_us, call.client_id, call.peer.ordinal, body.group_id, body.member_id,

@@ -32,7 +32,7 @@ class Pending:
 
     __slots__ = ("at_us", "broker", "call", "committed", "ended", "order", "sent", "served")
 
-    def __init__(self, at_us: int, broker: int, call: Call[Any]) -> None:
+    def __init__(self, at_us: int, broker: int, call: Call[Any], order: int = 0) -> None:
         self.at_us = at_us
         self.broker = broker
         self.call = call
@@ -42,7 +42,7 @@ class Pending:
         self.committed: Sequence[Committed] = ()
         self.ended: Sequence[Ended] = ()
         # Its number among what concerns transactions.
-        self.order = 0
+        self.order = order
 
     def unheard(self, why: str) -> None:
         """Nobody has heard the answer."""

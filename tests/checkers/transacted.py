@@ -10,6 +10,7 @@ from mockbroker.checkers.case import Case
 from mockbroker.checkers.verdict import Outcome
 from mockbroker.ledger.entries import Ack, Decided, Ended, Place, Sent, Written
 from mockbroker.ledger.fates import DELETED, LOST, STORED
+from mockbroker.records.builder import build_batch
 
 HERE, THERE = ("orders", 0), ("orders", 1)
 OFFSETS = ("__consumer_offsets", 3)
@@ -45,7 +46,7 @@ def decided(order: int, *, commit: bool = True, epoch: int = 0, complete: bool =
 def ended(order: int, asked: int = 0, *, commit: bool = True, **more: Any) -> Thing:
     """The answer to an EndTxn, which was asked for just before unless it is said when."""
     at = asked or order - 1
-    return Ended(at, order, order * 1_000, 1, "app", 1, at, "payer", 7, 0, commit, **more), ""
+    return Ended(at, order, order * 1_000, 1, "app", 1, order, "payer", 7, 0, commit, **more), ""
 
 
 def story(*things: Thing, since: int = 0) -> Case:
@@ -63,6 +64,7 @@ def story(*things: Thing, since: int = 0) -> Case:
     )
 
 
+DATA = build_batch([(b"k", b"9 EUR", (), 0)], now_ms=0).data
 BOTH = (part(1), part(2, THERE))
 MARKED = (marker(6), marker(7, THERE))
 # An abort that was asked for at 1 and carried out at 15, amid the next transaction, which was then committed.
@@ -78,7 +80,29 @@ TORN: Sequence[tuple[Outcome, Case]] = [
     (P, story(*BOTH, decided(5, epoch=1), marker(6, epoch=1), marker(7, THERE, epoch=1))),
     # What is aborted may be gone, and nobody waits for what was deleted.
     (P, story(part(1, state=LOST), part(2, THERE), decided(5, commit=False), marker(7, THERE, commit=False))),
+    # Sent again after it was lost, and there after all.
+    (
+        P,
+        story(
+            part(1, state=LOST, data=DATA),
+            part(2, data=DATA, leader_epoch=1),
+            part(3, THERE),
+            decided(5),
+            *MARKED,
+        ),
+    ),
     (V, story(*BOTH, decided(5), marker(6), marker(7, THERE, commit=False))),
+    # The answer to the first was lost, and the second was known by its sequence and acknowledged.
+    (
+        V,
+        story(
+            part(1, state=LOST, ack=Ack.LOST),
+            part(2, state=LOST, duplicate=True, base_offset=1),
+            part(3, THERE),
+            decided(5),
+            *MARKED,
+        ),
+    ),
     (V, story(*BOTH, decided(5, commit=False), marker(6), marker(7, THERE, commit=False))),
     (V, story(part(1), part(2, THERE, LOST), decided(5), *MARKED)),
     (V, story(*BOTH, decided(5), marker(6), marker(7, THERE, LOST))),
@@ -86,6 +110,21 @@ TORN: Sequence[tuple[Outcome, Case]] = [
     (V, story(part(1), offsets(2, LOST), decided(5), marker(6), marker(7, OFFSETS))),
     (V, story(*LATE, part(18, THERE), decided(20), marker(21, THERE), ended(22))),
     (N, story(part(1), decided(5), marker(6))),
+    # An abort of nothing is no part of the transaction that follows.
+    (
+        N,
+        story(
+            part(1),
+            decided(3),
+            marker(4),
+            ended(5),
+            decided(6, commit=False),
+            part(7),
+            decided(8),
+            marker(9),
+            ended(10),
+        ),
+    ),
     (N, story(*BOTH, decided(5), marker(6))),
     # The coordinator does not know yet that this marker arrived, and writes another one.
     (N, story(*BOTH, decided(5, complete=False), marker(6), marker(7, THERE, LOST))),

@@ -77,7 +77,7 @@ def test_an_end_is_noted_from_the_request_to_the_markers(sim: Noted, payer: Paye
     assert (decided.commit, decided.complete, decided.producer_id) == (commit, True, payer.id)
     markers = [one for one in notes(sim).written if one.commit is not None]
     assert {(one.place, one.commit) for one in markers} == {(HERE, commit), (THERE, commit)}
-    assert ended.asked < decided.order < min(one.order for one in markers)
+    assert sim.ledger.sent[-1].order < ended.asked < decided.order < min(one.order for one in markers)
     assert (torn(sim).outcome, lost(sim).outcome) == (P, P if commit else N)
 
 
@@ -88,6 +88,16 @@ def test_an_end_of_which_nobody_was_told(sim: Noted, payer: Payer) -> None:
     (ended,) = notes(sim).ended
     assert (ended.lost, bool(ended.error)) == (True, True)
     assert (torn(sim).outcome, lost(sim).outcome) == (P, N)
+
+
+def test_a_connection_that_ends_before_the_answer_has_left(sim: Noted, payer: Payer) -> None:
+    write(payer)
+    payer.end()
+    (ended,) = notes(sim).ended
+    assert not ended.lost
+    sim.ledger.closed(sim.peer(ended.client_id))
+    assert ended.lost
+    assert lost(sim).outcome is N
 
 
 def test_a_refused_end(sim: Noted, payer: Payer) -> None:
@@ -276,6 +286,16 @@ def test_the_oldest_ends_are_forgotten_and_nothing_is_said_of_them(sim: Noted) -
     assert "1 transactions" in torn(sim).evidence[0]
     for found in (torn(sim), lost(sim)):
         assert found.evidence[1] == "the oldest transactions are forgotten, and not judged"
+
+
+def test_a_forgotten_batch_makes_its_transaction_a_forgotten_one(sim: Noted, payer: Payer) -> None:
+    sim.ledger = sim.world.witness = Ledger(sim.world, entries_max=3)
+    write(payer)
+    for _ in range(2):
+        sim.produce(b"other", acks=LEADER)
+    payer.end()
+    assert [len(notes(sim).ended), sim.ledger.dropped] == [1, 1]
+    assert (torn(sim).outcome, lost(sim).outcome) == (N, N)
 
 
 def test_all_is_forgotten_at_a_reset(sim: Noted, payer: Payer) -> None:
