@@ -94,7 +94,7 @@ def test_a_connection_that_ends_before_the_answer_has_left(sim: Noted, payer: Pa
     write(payer)
     payer.end()
     (ended,) = notes(sim).ended
-    assert not ended.lost
+    assert lost(sim).outcome is P
     sim.ledger.closed(sim.peer(ended.client_id))
     assert ended.lost
     assert lost(sim).outcome is N
