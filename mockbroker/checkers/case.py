@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.views import Generation
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
-    from mockbroker.ledger.entries import Committed, Effect, Election, Joined, Place, Resolved, Sent, Served
+    from mockbroker.ledger.entries import (
+        Committed,
+        Decided,
+        Effect,
+        Election,
+        Ended,
+        Joined,
+        Place,
+        Resolved,
+        Sent,
+        Served,
+        Written,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,13 @@ class Case:
     generations: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     aborted: Sequence[Aborted] = ()
     elections: Mapping[tuple[Place, bytes], Sequence[Election]] = field(default_factory=dict)
+    # Ends of transactions; `written_states` are those of `written`, in the same order.
+    ended: Sequence[Ended] = ()
+    decided: Sequence[Decided] = ()
+    written: Sequence[Written] = ()
+    written_states: Sequence[str] = ()
+    # Of transactions, what has a number up to this one is not all there.
+    since: int = 0
     started_us: int = 0
     # How much was forgotten: a verdict over half a story says so.
     dropped: int = 0
@@ -122,7 +141,7 @@ def gather(
 
     Records are read of topics that effects are about, and of `topics`.
     """
-    teller = Teller(world, ledger)
+    teller, notes = Teller(world, ledger), ledger.transactions
     sent = [copy(one) for one in ledger.attempts()]
     partitions = {(one.place, one.topic_id) for one in sent}
     return Case(
@@ -141,6 +160,11 @@ def gather(
             for one in replica.producers.aborted
         ],
         elections={(place, id): ledger.elections(id, place[1]) for place, id in partitions},
+        ended=[copy(one) for one in notes.ended],
+        decided=[copy(one) for one in notes.decided],
+        written=list(notes.written),
+        written_states=[teller.state(one) for one in notes.written],
+        since=notes.since,
         started_us=world.history.started_us,
         dropped=ledger.dropped,
         effects=effects,

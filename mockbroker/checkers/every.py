@@ -1,13 +1,13 @@
 """All checkers, in the order in which a report has them.
 
-Producers first, then consumers, then groups, then what the application says.
+Producers and their transactions first, then consumers, then groups, then what the application says.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockbroker.checkers import consuming, effects, groups, producing
+from mockbroker.checkers import consuming, effects, groups, producing, transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ CHECKERS: tuple[Callable[[Case], Verdict], ...] = (
     producing.duplicated_by_retry,
     producing.out_of_order,
     producing.zombie_write,
+    transactions.torn_transaction,
+    transactions.lost_transaction,
     consuming.duplicated_by_redelivery,
     consuming.committed_ahead_of_delivery,
     consuming.never_delivered,

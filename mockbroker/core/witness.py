@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.offsets import OffsetRecord, OffsetToCommit
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
+    from mockbroker.core.transactions.records import TransactionRecord
     from mockbroker.protocol.errors import ErrorCode
     from mockbroker.records.batch import Batch
 
@@ -83,6 +84,9 @@ class Witness(Protocol):
 
     def transaction_ended(self, group_ids: Iterable[str], producer_id: int, *, committed: bool) -> None:
         """Offsets that were to move with a transaction have moved, or never will."""
+
+    def transaction_moved(self, record: TransactionRecord) -> None:
+        """A transactional id is in another state, and this is committed."""
 
     def moved_by_hand(self, group_id: str, topic: str, index: int, offset: int) -> None:
         """A test has put a group somewhere."""

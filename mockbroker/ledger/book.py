@@ -16,6 +16,7 @@ from mockbroker.ledger.commits import Commits
 from mockbroker.ledger.entries import TESTER, Ack, Committed, Election, Joined, Resolved, Sent, Served
 from mockbroker.ledger.logs import PartitionNotes
 from mockbroker.ledger.requests import Pending
+from mockbroker.ledger.transactions import TransactionNotes
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.records.batch import HEADER_BYTES, Batch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mockbroker.core.groups.offsets import OffsetRecord, OffsetToCommit
     from mockbroker.core.image import Image
     from mockbroker.core.replica import Appended, Replica
+    from mockbroker.core.transactions.records import TransactionRecord
     from mockbroker.core.witness import Reading
     from mockbroker.core.world import World
 
@@ -39,7 +41,7 @@ BYTES_MAX = 64 * 1024 * 1024
 OPEN_MAX = 20_000
 
 # Those that are noted when they come, for nothing may come of them.
-_NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT})
+_NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT, Api.END_TXN})
 
 
 class Ledger:
@@ -56,6 +58,7 @@ class Ledger:
             Api.TXN_OFFSET_COMMIT: self._offsets_committed,
             Api.LIST_OFFSETS: self._offsets_listed,
             Api.JOIN_GROUP: self._group_joined,
+            Api.END_TXN: self._transaction_ended,
         }
         self.forget()
 
@@ -67,6 +70,7 @@ class Ledger:
         self._commits = Commits(self._world, self._name, entries_max)
         self.resolved: deque[Resolved] = deque(maxlen=entries_max)
         self.joined: deque[Joined] = deque(maxlen=entries_max)
+        self.transactions = TransactionNotes(entries_max)
         # How many batches were forgotten for newer ones.
         self.dropped = 0
         self._bytes = 0
@@ -97,7 +101,9 @@ class Ledger:
         call = call.whole
         pending = self._open.get(call)
         if pending is None:
-            pending = self._open[call] = Pending(self._now_us, self._world.nodes[broker], call)
+            pending = self._open[call] = Pending(
+                self._now_us, self._world.nodes[broker], call, self.transactions.number()
+            )
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -114,7 +120,7 @@ class Ledger:
         if not lost and call.peer.gone:
             lost = "the connection had ended before the answer was there"
         heed(pending, message, lost)
-        if not lost and (pending.sent or pending.served or pending.committed):
+        if not lost and (pending.sent or pending.served or pending.committed or pending.ended):
             self._unsent[call.peer] = pending
 
     def sent_off(self, call: Call[Any]) -> None:
@@ -162,16 +168,18 @@ class Ledger:
             call.body.acks,
         )  # fmt: skip
         if records is not None and len(records) >= HEADER_BYTES:
-            _describe(sent, Batch.unchecked(records))
+            sent.describe(Batch.unchecked(records))
         if call.peer.gone:
             sent.unheard("the connection ended before the answer was there")
         return sent
 
     def _note(self, sent: Sent) -> None:
+        sent.order = self.transactions.number()
         self.sent.append(sent)
         if len(self.sent) > self.entries_max:
             gone = self.sent.popleft()
             self._logs[gone.topic_id, gone.place[1]].forget(gone)
+            self.transactions.forgotten(gone.order)
             self.dropped += 1
         if sent.data is not None:
             self._with_data.append(sent)
@@ -205,6 +213,7 @@ class Ledger:
     def appended(self, replica: Replica, batch: Batch, place: Appended) -> None:
         """A leader has the batch in its log, or had it there already."""
         if replica.topic in INTERNAL_TOPICS or batch.is_control:
+            self.transactions.appended(replica, batch, place, self._now_us)
             return
         call = self._world.serving
         if call is not None and call.api is Api.PRODUCE:
@@ -221,7 +230,7 @@ class Ledger:
                 now_us, TESTER, 0, 0, (replica.topic, replica.index), replica.topic_id, 1, ack=Ack.ACKED,
                 answered_us=now_us,
             )  # fmt: skip
-        _describe(sent, batch)
+        sent.describe(batch)
         sent.base_offset, sent.leader, sent.appended_us = place.base_offset, replica.broker.id, self._now_us
         sent.leader_epoch, sent.duplicate = replica.log.epochs.at(place.base_offset), place.duplicate
         if call is not None and call.peer.gone:
@@ -354,14 +363,13 @@ class Ledger:
         """Offsets that were to move with a transaction have moved, or never will."""
         self._commits.transaction_ended(group_ids, producer_id, committed=committed)
 
+    def _transaction_ended(self, pending: Pending, message: Any, lost: str) -> None:
+        pending.ended = (self.transactions.answered(pending, message, lost, self._now_us),)
+
+    def transaction_moved(self, record: TransactionRecord) -> None:
+        """A transactional id is in another state."""
+        self.transactions.moved(record, self._now_us)
+
     def moved_by_hand(self, group_id: str, topic: str, index: int, offset: int) -> None:
         """A test has put a group somewhere."""
         self._commits.moved_by_hand(group_id, topic, index, offset)
-
-
-def _describe(sent: Sent, batch: Batch) -> None:
-    """Say what is in a batch, by its header."""
-    sent.count = batch.last_offset_delta + 1
-    sent.producer_id, sent.producer_epoch = batch.producer_id, batch.producer_epoch
-    sent.base_sequence, sent.transactional = batch.base_sequence, batch.is_transactional
-    sent.data = batch.data

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mockbroker.protocol.types import BytesLike
+    from mockbroker.records.batch import Batch
 
 # A partition.
 Place = tuple[str, int]
@@ -78,6 +79,8 @@ class Sent:
     committed_us: int = 0
     # The election whose winner did not have it, while no later one has brought it back.
     loss: Election | None = None
+    # Its number among all that concerns transactions: what came first has the smaller one.
+    order: int = 0
     # The bytes, as long as the ledger can afford them: who asks by key needs them after the log has lost them.
     data: BytesLike | None = field(default=None, repr=False)
 
@@ -109,6 +112,13 @@ class Sent:
     def holds(self, offset: int) -> bool:
         """Whether a record of it has this offset."""
         return self.stored and self.base_offset <= offset < self.end_offset
+
+    def describe(self, batch: Batch) -> None:
+        """Say what is in it, by the header of the batch."""
+        self.count = batch.last_offset_delta + 1
+        self.producer_id, self.producer_epoch = batch.producer_id, batch.producer_epoch
+        self.base_sequence, self.transactional = batch.base_sequence, batch.is_transactional
+        self.data = batch.data
 
     def unheard(self, why: str) -> None:
         """The producer was told nothing, whatever was meant for it."""
@@ -198,3 +208,69 @@ class Effect:
     place: Place
     offset: int
     what: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Ended:
+    """An EndTxn and its answer.  `error` "": it is done.
+
+    `asked` and `order` are the numbers of the request and of the answer among all that concerns transactions.
+    """
+
+    asked: int
+    order: int
+    at_us: int
+    broker: int
+    client_id: str
+    connection: int
+    correlation_id: int
+    transactional_id: str
+    producer_id: int
+    epoch: int
+    commit: bool
+    # Whether the next transaction has the next epoch (KIP-890).
+    bumps: bool = False
+    error: str = ""
+    # The producer was not told.
+    lost: bool = False
+
+    def unheard(self, why: str) -> None:
+        """The producer was not told."""
+        self.lost = bool(why)
+
+
+@dataclass(slots=True, eq=False)
+class Decided:
+    """A coordinator has written how a transaction ends; `epoch` is that of its markers.
+
+    `complete`: every partition has said that it has its marker.
+    """
+
+    order: int
+    at_us: int
+    transactional_id: str
+    producer_id: int
+    epoch: int
+    commit: bool
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """What a transaction has in a log beside records: a marker, or offsets of a group (`commit` None)."""
+
+    order: int
+    at_us: int
+    place: Place
+    topic_id: bytes
+    producer_id: int
+    producer_epoch: int
+    base_offset: int
+    end_offset: int
+    leader_epoch: int
+    commit: bool | None = None
+
+    @property
+    def stored(self) -> bool:
+        """A leader has appended it, or it would not be here."""
+        return True

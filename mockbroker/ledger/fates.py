@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mockbroker.core.replica import Replica
     from mockbroker.core.world import World
     from mockbroker.ledger.book import Ledger
-    from mockbroker.ledger.entries import Committed, Sent, Served
+    from mockbroker.ledger.entries import Committed, Sent, Served, Written
 
 ACKS_ALL = -1
 
@@ -196,7 +196,7 @@ class Teller:
 
     # -- one batch --------------------------------------------------------------------------------
 
-    def state(self, sent: Sent) -> str:
+    def state(self, sent: Sent | Written) -> str:
         """What became of a batch."""
         if not sent.stored:
             return NOWHERE
@@ -216,7 +216,7 @@ class Teller:
         log = next((replica.log for replica in replicas if replica.broker.id == leader), None)
         return DELETED if log is not None and sent.end_offset <= log.start else LOST
 
-    def _replicas(self, sent: Sent) -> list[Replica]:
+    def _replicas(self, sent: Sent | Written) -> list[Replica]:
         return [
             node.replicas[sent.place] for node in self._world.nodes.values() if sent.place in node.replicas
         ]
@@ -274,7 +274,7 @@ class Teller:
         return (at_us - self._world.history.started_us) / 1_000_000
 
 
-def _has(replica: Replica, sent: Sent) -> bool:
+def _has(replica: Replica, sent: Sent | Written) -> bool:
     """Whether this copy has the batch or what deletion has left of it, and not another one at the same offset."""
     return sent.end_offset > replica.log.start and holds(replica.log, sent)
 

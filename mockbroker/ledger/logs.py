@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mockbroker.ledger.entries import Election, Sent
+from mockbroker.ledger.entries import Election, Sent, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +103,7 @@ class PartitionNotes:
                 sent.loss = None
 
 
-def holds(log: Log, sent: Sent) -> bool:
+def holds(log: Log, sent: Sent | Written) -> bool:
     """Whether this very batch is in a log, or was and is deleted there."""
     last = sent.end_offset - 1
     if last < log.start:

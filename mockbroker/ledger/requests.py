@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.outcomes import Altered
 from mockbroker.core.ticket import Disconnect
-from mockbroker.ledger.entries import Committed, Sent, Served
+from mockbroker.ledger.entries import Committed, Ended, Sent, Served
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 
@@ -31,9 +31,9 @@ Codes = dict[tuple[str, int], int]
 class Pending:
     """One request on its way, and the entries that it has made."""
 
-    __slots__ = ("at_us", "broker", "call", "committed", "incarnation", "sent", "served")
+    __slots__ = ("at_us", "broker", "call", "committed", "ended", "incarnation", "order", "sent", "served")
 
-    def __init__(self, at_us: int, node: Node, call: Call[Any]) -> None:
+    def __init__(self, at_us: int, node: Node, call: Call[Any], order: int = 0) -> None:
         self.at_us = at_us
         self.broker = node.id
         # Once it has died, the broker will not answer any more.
@@ -43,10 +43,13 @@ class Pending:
         self.sent: Sequence[Sent] = ()
         self.served: Sequence[Served] = ()
         self.committed: Sequence[Committed] = ()
+        self.ended: Sequence[Ended] = ()
+        # Its number among what concerns transactions.
+        self.order = order
 
     def unheard(self, why: str) -> None:
         """Nobody has heard the answer."""
-        for entries in (self.sent, self.served, self.committed):
+        for entries in (self.sent, self.served, self.committed, self.ended):
             for entry in entries:
                 entry.unheard(why)
 

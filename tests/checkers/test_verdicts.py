@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mockbroker.checkers import consuming, effects, groups, producing
+from mockbroker.checkers import consuming, effects, groups, producing, transactions
 from mockbroker.checkers.case import Aborted, Case
 from mockbroker.checkers.every import CHECKERS, verdicts
 from mockbroker.checkers.verdict import Outcome
@@ -38,6 +38,7 @@ from tests.checkers.by_hand import (
     sent,
     served,
 )
+from tests.checkers.transacted import TOLD, TORN
 
 CASES: Sequence[tuple[Checker, Outcome, Case]] = [
     (producing.acked_lost, P, case((sent(0), STORED), (sent(1), DELETED), elections=led_anew())),
@@ -276,6 +277,8 @@ CASES: Sequence[tuple[Checker, Outcome, Case]] = [
         ),
     ),
     (consuming.aborted_read, N, case((sent(0, **IN_TRANSACTION), STORED), served=[served(0, 1)])),
+    *((transactions.torn_transaction, o, given) for o, given in TORN),
+    *((transactions.lost_transaction, o, given) for o, given in TOLD),
     (groups.partition_owned_twice, P, case(generations=pair())),
     (groups.partition_owned_twice, V, case(generations={"billing": [generation(1, a=[0], b=[0, 1])]})),
     (groups.partition_owned_twice, N, case(generations={"billing": [generation(1, a=[0])]})),
@@ -348,6 +351,8 @@ def test_nothing_happened_and_nothing_is_proved() -> None:
 HARD = {
     "acked_lost",
     "zombie_write",
+    "torn_transaction",
+    "lost_transaction",
     "committed_ahead_of_delivery",
     "partition_owned_twice",
     "zombie_commit",

@@ -114,6 +114,8 @@ class TransactionShard(Shard):
             transaction = self.transactions.setdefault(name, Transaction(said))
             transaction.enter(said)
             if not self.loading:
+                if self.node.witness is not None:
+                    self.node.witness.transaction_moved(said)
                 self._carry_out(transaction)
         for tell in self.on_change:
             tell(name)
