@@ -60,3 +60,9 @@ class Answer:
         if self.lost:
             return f"<{self.what}: no answer, {self._ticket.result.why}>"
         return f"<{self.what}: {self.error or 'done'}>"
+
+
+def first_error(response: Any) -> int:
+    """The first error code of an answer that has one for each partition."""
+    codes = [int(part.error_code) for topic in response.topics for part in topic.partitions]
+    return next((code for code in codes if code), int(ErrorCode.NONE))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.usage import UsageError
-from mockbroker.ghosts.answers import Answer
+from mockbroker.ghosts.answers import Answer, first_error
 from mockbroker.ghosts.asking import TRANSACTION
 from mockbroker.ghosts.line import SCRIPT
 from mockbroker.ghosts.producer import GhostProducer
@@ -130,7 +130,7 @@ class GhostPayer(GhostProducer):
         node = self._asker.coordinator(group_id)
         ticket = self._line.ask(node, request, 5 if self._modern else 3, lane=SCRIPT)
         self._world.settle()
-        return Answer(f"{self.client_id}'s offsets of {group_id}", ticket, _first_error)
+        return Answer(f"{self.client_id}'s offsets of {group_id}", ticket, first_error)
 
     def end(self, *, commit: bool) -> Answer:
         """Commit the transaction or abort it."""
@@ -162,8 +162,3 @@ class GhostPayer(GhostProducer):
 
 def _code_of(response: Any) -> int:
     return int(response.error_code)
-
-
-def _first_error(response: Any) -> int:
-    codes = [int(part.error_code) for topic in response.topics for part in topic.partitions]
-    return next((code for code in codes if code), int(ErrorCode.NONE))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.usage import UsageError
-from mockbroker.ghosts.answers import Answer
+from mockbroker.ghosts.answers import Answer, first_error
 from mockbroker.ghosts.asking import Asker
 from mockbroker.ghosts.line import SCRIPT
 from mockbroker.protocol.errors import ErrorCode, KafkaError
@@ -65,7 +65,7 @@ class Reader:
         ticket = ghost.line.ask(node, request, 8, lane=SCRIPT)
         ghost.world.settle()
         named = ", ".join(f"{topic}-{index}@{offset}" for (topic, index), offset in offsets.items())
-        return Answer(f"{ghost.client_id}'s commit of {named}", ticket, _first_error)
+        return Answer(f"{ghost.client_id}'s commit of {named}", ticket, first_error)
 
     def poll(self, reset: str, max_records: int) -> list[tuple[Place, Record]]:
         """Fetch once from each partition; moves the positions past what it gives."""
@@ -132,8 +132,3 @@ class Reader:
 def _check(api: str, code: int) -> None:
     if code:
         raise KafkaError(ErrorCode(code), f"the ghost's {api} was refused: {ErrorCode(code).name}")
-
-
-def _first_error(response: Any) -> int:
-    codes = [part.error_code for topic in response.topics for part in topic.partitions]
-    return next((code for code in codes if code), 0)
