@@ -24,8 +24,9 @@ _NEAR_MS = 3_600_000
 # Times that a case gives lie in this long a stretch that begins at its own time zero.
 CHOSEN_MS = 100_000
 
-# Lists of node ids that are sets.
+# Lists of numbers that are sets: of nodes wherever they are, and of one API's partitions.
 _SETS = ("isr_nodes",)
+_SETS_OF: tuple[tuple[str, str], ...] = (("DescribeTransactions", "partitions"),)
 # Where Kafka gives sets as lists: (API, field) -> what to sort by.
 _UNORDERED: dict[tuple[str, str], tuple[str, ...]] = {
     ("Metadata", "brokers"): ("node_id",),
@@ -100,7 +101,7 @@ class Symbols:
         if field == "records" and isinstance(value, bytes):
             return self._value(api, "batches", batches.read(value))
         if isinstance(value, list):
-            if field in _SETS:
+            if field in _SETS or (api, field) in _SETS_OF:
                 return sorted(value)
             by = _UNORDERED.get((api, field))
             given = value if by is None else sorted(value, key=lambda each: _sort_key(each, by))
