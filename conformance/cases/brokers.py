@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 # Longer than controller.quorum.fetch.timeout.ms and an election.
 QUORUM_GONE_S = 4.0
+QUORUM_TRIES = 10
+# What a case has sent is read before time moves: a few calls into the loop that reads it make sure of that.
+TURNS = 5
 # A follower that was answered has its next fetch with its leader by then, as one of mockbroker's has at once.
 FETCH_ON_ITS_WAY_S = 0.2
 
@@ -127,8 +130,8 @@ class Brokers(Protocol):
     def resume(self, node: int) -> None:
         """Let it go on."""
 
-    def lead_quorum(self, node: int) -> None:
-        """Have a node be the active controller, so that another one can stand still without being missed."""
+    def spare(self, node: int) -> None:
+        """Have another node be the active controller, so that this one can stand still without being missed."""
 
     def recover(self) -> None:
         """Let all nodes run again, after a case that broke off."""
@@ -153,6 +156,8 @@ class MockBrokers:
         return host, int(port)
 
     def let_pass(self, milliseconds: int, *, looked_for_every_ms: int = 0) -> None:
+        for _ in range(TURNS):
+            self._cluster.do(int)
         # Members are kept alive by nobody: a case that wants one alive lets it send its heartbeats.
         self._cluster.clock.advance((milliseconds + looked_for_every_ms) / 1_000, keep_alive=False)
 
@@ -168,7 +173,7 @@ class MockBrokers:
     def resume(self, node: int) -> None:
         self._cluster.broker(node).resume()
 
-    def lead_quorum(self, node: int) -> None:
+    def spare(self, node: int) -> None:
         """Nothing: mockbroker's controller lives apart from its brokers."""
 
     def recover(self) -> None:
@@ -207,15 +212,19 @@ class RealBrokers:
         self._kafka.resume(node)
         self._paused.discard(node)
 
-    def lead_quorum(self, node: int) -> None:
-        while (leader := self._quorum_leader(node)) != node:
+    def spare(self, node: int) -> None:
+        asked = next(other for other in self._kafka.node_ids if other != node)
+        for _ in range(QUORUM_TRIES):
+            if self._quorum_leader(asked) != node:
+                return
             # Two seconds without it, and the others elect one of themselves.
-            self.pause(leader)
+            self.pause(node)
             time.sleep(QUORUM_GONE_S)
-            self.resume(leader)
+            self.resume(node)
+        raise AssertionError(f"node {node} is elected again and again")
 
-    def _quorum_leader(self, node: int) -> int:
-        line = Line(node, self.address(node), lambda *_: None)
+    def _quorum_leader(self, asked: int) -> int:
+        line = Line(asked, self.address(asked), lambda *_: None)
         topics = [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]
         answer = line.quietly("DescribeQuorum", 0, topics=topics)
         line.close()

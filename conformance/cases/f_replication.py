@@ -251,7 +251,7 @@ def _(it: Stage) -> None:
     _led_by(it, topic, 2, seen_by=2)
     it.brokers.restart(3)
     _whole(it, topic, [1, 2, 3])
-    it.brokers.lead_quorum(2)
+    it.brokers.spare(1)
     it.brokers.pause(1)
     line.send("Produce", 11, **to(topic, _ONE, timeout=40_000))
     line.expect_nothing("1 is waited for")

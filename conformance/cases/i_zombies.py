@@ -96,7 +96,7 @@ def _(it: Stage) -> None:
     topic = it.topic(on={0: [leader]}, min_insync_replicas=1)
     payer.began()
     payer.add(topic)
-    it.brokers.lead_quorum(other)
+    it.brokers.spare(payer.coordinator)
     it.brokers.pause(payer.coordinator)
     waiting = it.line(leader)
     for _ in range(2):
