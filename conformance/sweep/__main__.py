@@ -44,7 +44,9 @@ def row(verdict: Verdict) -> str:
     numbers = (
         f"{verdict.acknowledged:>9}/{RECORDS} {verdict.stored:>7} {verdict.lost:>5} {verdict.duplicated:>6}"
     )
-    words = ", ".join(verdict.violated) + (f"  STUCK: {verdict.stuck}" if verdict.stuck else "")
+    words = ", ".join(verdict.violated) + (
+        f"  STUCK: {verdict.stuck.partition(chr(10))[0]}" if verdict.stuck else ""
+    )
     return f"{verdict.point!s:32} {numbers} {verdict.redelivered:>11}  {words}"
 
 

@@ -56,7 +56,7 @@ def tell(cluster: Cluster, client: str, mode: Mode) -> Told:
             end = cluster.topic(TOPIC).end_offset(0)
             cluster.group(GROUP).wait_committed(TOPIC, {0: end}, timeout=PATIENCE)
     except (AssertionError, WaitTimeout) as stuck:
-        return Told(acknowledged, worker.values, str(stuck).partition("\n")[0])
+        return Told(acknowledged, worker.values, str(stuck))
     return Told(acknowledged, worker.values)
 
 

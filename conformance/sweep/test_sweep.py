@@ -33,4 +33,5 @@ def test_what_was_stored_and_not_answered_is_there_twice_unless_the_producer_is_
 
 def test_nothing_is_lost_and_nothing_alarms(swept: tuple[str, list[Verdict]]) -> None:
     mode, found = swept
-    assert [str(each.point) for each in found if is_bad(each, mode) or each.stuck] == []
+    bad = [each for each in found if is_bad(each, mode) or each.stuck]
+    assert not bad, "\n\n".join(f"{each.point}: {each.violated} {each.stuck}" for each in bad)
