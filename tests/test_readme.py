@@ -10,7 +10,7 @@ from mockbroker import Cluster
 from mockbroker.handles.armed import Gate
 from mockbroker.handles.brokers import Broker, ClockHandle
 from mockbroker.handles.faults import Subject
-from mockbroker.handles.ghosts import Ghost
+from mockbroker.handles.ghosts import Ghost, PayerGhost
 from mockbroker.handles.groups import Group
 from mockbroker.handles.network_faults import Connections
 from mockbroker.handles.partitions import Partition
@@ -48,8 +48,9 @@ def test_the_methods_it_lists_exist() -> None:
         (ClockHandle,),
         (Subject, Gate),
         (Connections,),
-        (Ghost,),
+        (Ghost, PayerGhost),
         (Transaction,),
+        (Cluster,),
         (Cluster,),
     ]
     for row, any_of in zip(rows, handles, strict=True):
