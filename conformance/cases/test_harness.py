@@ -8,8 +8,11 @@ import pytest
 
 from conformance.cases import batches
 from conformance.cases.batches import batch
+from conformance.cases.brokers import ONE, mock_brokers
 from conformance.cases.compare import differences
 from conformance.cases.normal import Symbols
+from conformance.cases.record import Recording
+from conformance.cases.stage import Case, Stage
 
 ZERO_MS = 1_700_000_000_000
 
@@ -95,3 +98,35 @@ def test_a_broken_and_a_torn_batch_say_so() -> None:
     broken, torn = batches.read(batch(b"v", crc=1) + whole[:-1])
     assert not broken["crc_is_right"]
     assert torn == {"torn": True}
+
+
+@pytest.mark.parametrize(
+    ("plays", "ended"),
+    [
+        ([7], "1 cases played, 0 new or changed"),
+        ([8, 7], "1 cases played, 0 new or changed, unsteady: 1"),
+        ([8, 8], "1 cases played, 1 new or changed"),
+        ([8, 9, 7], "1 cases played, 0 new or changed, unsteady: 1"),
+        ([8, 9, 6], "1 cases played, 1 new or changed"),
+        ([None, 7], "1 cases played, 0 new or changed, unsteady: 1"),
+        ([None, None, None], "0 cases played, 0 new or changed"),
+    ],
+)
+def test_what_two_plays_say_has_changed_and_nothing_else(
+    plays: list[int | None], ended: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter(plays)
+
+    def story(it: Stage) -> None:
+        answer = next(answers)
+        assert answer is not None, "this play breaks off"
+        it.tell("the answer", answer)
+
+    told = Case("1", "told", lambda it: it.tell("the answer", 7), ONE, "a")
+    with mock_brokers(ONE) as brokers:
+        recording = Recording({"1": told.play(brokers)})
+        recording.take(Case("1", "asked", story, ONE, "a"), brokers)
+    changed = recording.report(show=False)
+    assert capsys.readouterr().out.endswith(f"{ended}\n")
+    assert (changed, recording.failed) == ("1 new" in ended, plays == [None] * 3)
+    assert not list(answers)
