@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mockbroker.core.usage import UsageError
-from mockbroker.handles.evidence import faults_of, gather, opened
+from mockbroker.evidence import faults_of, gather, opened
 from mockbroker.options import VERSION
 from mockbroker.server.portal import Stuck
 from mockbroker.timeline import page, plain

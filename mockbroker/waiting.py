@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
-from mockbroker.handles.evidence import gather, opened
+from mockbroker.evidence import gather, opened
 from mockbroker.timeline.diagnoses import diagnose
 from mockbroker.timeline.reading import clean
 from mockbroker.timeline.report import diagnosis_lines, timeline_lines

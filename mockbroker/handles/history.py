@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mockbroker.core.usage import UsageError
-from mockbroker.handles.evidence import gather, opened
+from mockbroker.evidence import gather, opened
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.timeline import page, plain
