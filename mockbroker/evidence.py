@@ -29,10 +29,10 @@ from mockbroker.timeline.evidence import (
 from mockbroker.timeline.reading import Names
 
 if TYPE_CHECKING:
+    from mockbroker.core.event import Begun
     from mockbroker.core.groups.classic import ClassicGroup
     from mockbroker.core.groups.member import Member
     from mockbroker.core.groups.shard import GroupShard
-    from mockbroker.core.history import Begun
     from mockbroker.core.replica import Replica
     from mockbroker.core.world import World
     from mockbroker.server.run import Server

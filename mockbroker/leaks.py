@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.history import CONNECTED
+from mockbroker.core.event import CONNECTED
 from mockbroker.evidence import clients_of
 from mockbroker.timeline.places import listed
 from mockbroker.timeline.reading import clean

@@ -15,7 +15,7 @@ from mockbroker.timeline.reading import Names
 from mockbroker.timeline.wire import asked_line, happened_line
 
 if TYPE_CHECKING:
-    from mockbroker.core.history import Begun, Event
+    from mockbroker.core.event import Begun, Event
     from mockbroker.core.image import Image
     from mockbroker.core.world import World
 

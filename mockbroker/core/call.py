@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from mockbroker.core.history import Event
+    from mockbroker.core.event import Event
     from mockbroker.protocol.apis import Api
     from mockbroker.protocol.types import BytesLike
 

@@ -24,7 +24,7 @@ from mockbroker.core.messages import (
     MetadataUpdate,
 )
 from mockbroker.core.replica import Replica
-from mockbroker.core.retention import NEVER_MS, next_look_ms, start_by_retention
+from mockbroker.core.retention import RetentionChecks
 from mockbroker.core.ticket import Reply, Ticket
 from mockbroker.core.topic_configs import TopicConfig, resolve
 from mockbroker.core.transactions import talk
@@ -67,6 +67,7 @@ class Node:
         self.coordinators = Coordinators(self)
         self.enrolments = Enrolments(self)
         self.fetch_sessions = FetchSessions(self)
+        self.retention = RetentionChecks(self)
         self.up = True
         self.paused = False
         self._paused_since_ms = 0
@@ -84,7 +85,6 @@ class Node:
         # Fetches of followers that heard of a leader before the leader did.
         self._early: dict[tuple[bytes, int], list[FollowerFetch]] = {}
         self._producer_ids = iter(range(0))
-        self._retention_check: Timer | None = None
         world.links.attach(broker_id, self)
 
     # -- who watches ------------------------------------------------------------------------------
@@ -126,9 +126,7 @@ class Node:
     def skew(self, by_ms: int) -> None:
         """Let its own clock be off; what that makes too old is found at the next check."""
         self.skew_ms = by_ms
-        if self._retention_check is not None:
-            self._retention_check.cancel()
-            self._check_retention_at(0)
+        self.retention.reconsider()
 
     # -- what others ask of this broker -----------------------------------------------------------
 
@@ -205,32 +203,13 @@ class Node:
         """The setting transaction.partition.verification.enable."""
         return self.config[settings.TRANSACTION_PARTITION_VERIFICATION]
 
+    def log_grew(self) -> None:
+        """Some log of this broker has more records: there may be something to delete, one day."""
+        self.retention.log_grew()
+
     def reaches(self, broker: int) -> bool:
         """Whether there is a connection to another broker, or to itself."""
         return self.world.nodes[broker].up and self.links.connected(self.id, broker)
-
-    # -- retention --------------------------------------------------------------------------------
-
-    def log_grew(self) -> None:
-        """Look at what is too old or too much at the next check, log.retention.check.interval.ms apart."""
-        if self._retention_check is None:
-            self._check_retention_at(0)
-
-    def _check_retention_at(self, earliest_ms: int) -> None:
-        """Look again at the first check that is not before `earliest_ms`; checks come at fixed intervals."""
-        interval_ms = self.config[settings.LOG_RETENTION_CHECK_INTERVAL_MS]
-        wait_ms = max(earliest_ms - self.wall_ms, 1)
-        self._retention_check = self.call_in(-(-wait_ms // interval_ms) * interval_ms, self._apply_retention)
-
-    def _apply_retention(self) -> None:
-        self._retention_check = None
-        for replica in self.replicas.values():
-            start = start_by_retention(replica, self.wall_ms)
-            if start > replica.log.start:
-                replica.advance_start(start)
-        earliest_ms = min(map(next_look_ms, self.replicas.values()), default=NEVER_MS)
-        if earliest_ms < NEVER_MS:
-            self._check_retention_at(earliest_ms)
 
     # -- messages ---------------------------------------------------------------------------------
 
@@ -353,9 +332,7 @@ class Node:
             replica = self.replicas[key] = Replica(self, topic.name, partition.index, topic.id, config)
         elif replica.config is not config:
             replica.config = config
-            if self._retention_check is not None:
-                self._retention_check.cancel()
-            self._check_retention_at(0)
+            self.retention.reconsider()
         replica.take_role(partition)
         if replica.leadership is not None:
             # Fewer may have to be in sync now.  Not before the role: a deposed leader commits nothing by it.
@@ -391,7 +368,7 @@ class Node:
         self.enrolments.clear()
         self.fetch_sessions = FetchSessions(self)
         self._producer_ids = iter(range(0))
-        self._retention_check = None
+        self.retention.forget()
         for replica in self.replicas.values():
             replica.recover()
         for tell in self.on_crash:

@@ -1,4 +1,4 @@
-"""What of a log is too old or too much: the offset that it should begin at.
+"""What of a log is too old or too much: the offset that it should begin at, and when a broker looks.
 
 As Kafka does it, by whole segments from the oldest on, and never beyond the high watermark.
 Compaction is not here.
@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from mockbroker.core import settings
+
 if TYPE_CHECKING:
+    from mockbroker.core.clock import Timer
     from mockbroker.core.log import Log
+    from mockbroker.core.node import Node
     from mockbroker.core.replica import Replica
 
 NO_LIMIT = -1
@@ -68,3 +72,43 @@ def next_look_ms(replica: Replica) -> int:
     if config.retention_ms == NO_LIMIT:
         return NEVER_MS
     return min(segment.newest_ms for segment in stretches(replica.log)) + config.retention_ms
+
+
+class RetentionChecks:
+    """When a broker looks at its logs: log.retention.check.interval.ms apart, while anything can become too old."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._next: Timer | None = None
+
+    def log_grew(self) -> None:
+        """Look at the next check, unless one is planned."""
+        if self._next is None:
+            self._plan(0)
+
+    def reconsider(self) -> None:
+        """A limit or the broker's clock is another one: look at the next check, whatever was planned."""
+        if self._next is not None:
+            self._next.cancel()
+        self._plan(0)
+
+    def forget(self) -> None:
+        """The broker has died, and its timers with it."""
+        self._next = None
+
+    def _plan(self, earliest_ms: int) -> None:
+        """Look again at the first check that is not before `earliest_ms`."""
+        interval_ms = self._node.config[settings.LOG_RETENTION_CHECK_INTERVAL_MS]
+        wait_ms = max(earliest_ms - self._node.wall_ms, 1)
+        self._next = self._node.call_in(-(-wait_ms // interval_ms) * interval_ms, self._look)
+
+    def _look(self) -> None:
+        self._next = None
+        replicas = self._node.replicas.values()
+        for replica in replicas:
+            start = start_by_retention(replica, self._node.wall_ms)
+            if start > replica.log.start:
+                replica.advance_start(start)
+        earliest_ms = min(map(next_look_ms, replicas), default=NEVER_MS)
+        if earliest_ms < NEVER_MS:
+            self._plan(earliest_ms)

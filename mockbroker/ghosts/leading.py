@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mockbroker.protocol.messages.groups import JoinGroupMember
+    from mockbroker.protocol.messages.metadata import MetadataResponse
 
 # Every client reads the oldest layout, and all versions of it are the same.
 ASSIGNMENT_VERSION = 0
@@ -47,6 +48,13 @@ def _candidate(protocol: str, member: JoinGroupMember) -> Candidate:
     if protocol == STICKY:
         owned, generation = read_sticky_data(bytes(said.user_data or b""))
     return Candidate(member.member_id, list(said.topics), member.group_instance_id, owned, generation)
+
+
+def partitions_in(response: MetadataResponse) -> dict[str, int]:
+    """How many partitions each topic has of which an answer tells."""
+    return {
+        topic.name: len(topic.partitions) for topic in response.topics if topic.name and not topic.error_code
+    }
 
 
 def computed(

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from mockbroker.core.groups.consumer_protocol import CONSUMER, parse_assignment
 from mockbroker.core.usage import UsageError
 from mockbroker.ghosts.assignors import COOPERATIVE_STICKY
-from mockbroker.ghosts.leading import candidates, computed
+from mockbroker.ghosts.leading import candidates, computed, partitions_in
 from mockbroker.ghosts.line import SCRIPT, Line
 from mockbroker.ghosts.offering import names_to_offer, offer
-from mockbroker.ghosts.persevering import Persevering
+from mockbroker.ghosts.persevering import RETRY_BACKOFF_MS, Persevering
 from mockbroker.ghosts.sight import Sight
 from mockbroker.protocol.errors import ErrorCode
 from mockbroker.protocol.messages.groups import (
@@ -31,7 +31,7 @@ from mockbroker.protocol.messages.groups import (
 from mockbroker.protocol.messages.metadata import MetadataRequest, MetadataTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mockbroker.core.clock import Timer
     from mockbroker.core.ticket import Ticket
@@ -93,6 +93,7 @@ class GhostMember(Persevering):
         self._previous: list[Place] = []
         self._leads = False
         self._beat: Timer | None = None
+        self._refresh: Timer | None = None
 
     # -- joining ----------------------------------------------------------------------------------
 
@@ -198,22 +199,44 @@ class GhostMember(Persevering):
             self.leave()
             self._fail(str(cannot))
             return
-        topics = sorted({topic for member in known for topic in member.topics})
-        request = MetadataRequest(
-            topics=[MetadataTopic(name=topic) for topic in topics], allow_auto_topic_creation=False
-        )
-        self._ask_coordinator(request, 9, lambda response: self._assign(known, response))
+        self._sight.about_to_assign(self.node, {topic for member in known for topic in member.topics})
+        self._ask_for_partitions(lambda counts: self._assign(known, counts))
 
-    def _assign(self, known: list[Candidate], response: Any) -> None:
-        counts = {topic.name: len(topic.partitions) for topic in response.topics if not topic.error_code}
+    def _ask_for_partitions(self, hear: Callable[[dict[str, int]], None]) -> None:
+        topics = [MetadataTopic(name=topic) for topic in sorted(self._sight.wanted)]
+        request = MetadataRequest(topics=topics, allow_auto_topic_creation=False)
+        self._ask_coordinator(request, 9, lambda response: hear(partitions_in(response)))
+
+    def _assign(self, known: list[Candidate], counts: dict[str, int]) -> None:
         self.world.history.remark(
             f"{self.client_id} leads group {self.group_id} in generation {self.generation}: "
             f"its {self._protocol} assignment is computed by mockbroker",
             group=self.group_id,
             member=self.id,
         )
-        self._sight.assigned({topic for member in known for topic in member.topics}, counts)
+        if not self._sight.assigned(counts):
+            self._refresh_later()
         self._sync(computed(self._protocol or "", known, counts))
+
+    def _refresh_later(self) -> None:
+        """It was told of less than there is: a client asks until it knows, and then has everything assigned anew."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._refresh = self.world.patience.call_in(RETRY_BACKOFF_MS, self._refresh_is_due)
+
+    def _refresh_is_due(self) -> None:
+        if not self._leads or self.phase in (Phase.JOINING, Phase.GONE):
+            return
+        if self.silent or self._asking or self._next is not None:
+            self._refresh_later()
+        else:
+            self._ask_for_partitions(self._refreshed)
+
+    def _refreshed(self, counts: dict[str, int]) -> None:
+        if self._sight.has_assigned(counts):
+            self._refresh_later()
+        else:
+            self._join()
 
     # -- being a member ---------------------------------------------------------------------------
 
@@ -354,7 +377,7 @@ class GhostMember(Persevering):
         self.positions.clear()
         self._epoch += 1
         self._next = None
-        for timer in (self._beat, self._backoff):
+        for timer in (self._beat, self._backoff, self._refresh):
             if timer is not None:
                 timer.cancel()
 

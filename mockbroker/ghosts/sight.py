@@ -29,7 +29,7 @@ class Sight:
     # How news begins that a leader acts upon by itself: topics of its group have other partitions now.
     PARTITIONS = "partitions"
 
-    __slots__ = ("_counts", "_group_id", "_seen", "_wanted", "_world", "told")
+    __slots__ = ("_counts", "_group_id", "_known", "_seen", "_world", "told", "wanted")
 
     def __init__(self, world: World, group_id: str) -> None:
         self._world = world
@@ -37,18 +37,29 @@ class Sight:
         self._seen: Picture = ()
         # The news of this generation that it has acted upon already.
         self.told: set[Picture] = set()
-        # As the leader: the topics that its group wants, and the partitions that it has assigned.
-        self._wanted: Collection[str] = ()
+        # As the leader: the topics that its group wants, the partitions that there were when it asked for them,
+        # and those that it was told of and has assigned.
+        self.wanted: Collection[str] = ()
+        self._known: Picture = ()
         self._counts: Picture = ()
 
-    def assigned(self, wanted: Collection[str], counts: Mapping[str, int]) -> None:
-        """As the leader, it has assigned so many partitions of the topics that are wanted."""
-        self._wanted = wanted
-        self._counts = tuple(sorted(counts.items()))
+    def about_to_assign(self, node: Node, wanted: Collection[str]) -> None:
+        """As the leader, it asks this broker for the partitions of the topics that are wanted."""
+        self.wanted = wanted
+        self._known = self._partitions_at(node)
+
+    def assigned(self, counts: Mapping[str, int]) -> bool:
+        """So many partitions it was told of, and has assigned; says whether these were all."""
+        self._counts = _picture_of(counts)
+        return self._counts == self._known
+
+    def has_assigned(self, counts: Mapping[str, int]) -> bool:
+        """Whether so many partitions are what it has assigned."""
+        return self._counts == _picture_of(counts)
 
     def begin_generation(self) -> None:
-        """What was news before is not any more; but partitions that it could not assign would be so again."""
-        self.told = {news for news in self.told if news[0] == self.PARTITIONS}
+        """What was news before is not any more."""
+        self.told.clear()
 
     # -- is it worth trying again? ------------------------------------------------------------------
 
@@ -91,12 +102,12 @@ class Sight:
             return ("without", shard.leader_epoch, None if group is None else group.generation)
         if group.state is State.PREPARING and member.joining is None:
             return ("rebalance", shard.leader_epoch, generation)
-        counts = self._partitions_at(node) if leads else self._counts
-        return (self.PARTITIONS, counts) if counts != self._counts else None
+        counts = self._partitions_at(node) if leads else self._known
+        return (self.PARTITIONS, counts) if counts != self._known else None
 
     def _partitions_at(self, node: Node) -> Picture:
         topics = node.image.topics
-        return tuple((name, len(topics[name].partitions)) for name in sorted(self._wanted) if name in topics)
+        return tuple((name, len(topics[name].partitions)) for name in sorted(self.wanted) if name in topics)
 
     def has_left(self, node: Node) -> bool:
         """Whether a broker stands still or is down, and another one coordinates by now."""
@@ -120,3 +131,7 @@ class Sight:
         """The group as this broker knows it."""
         shard = self._shard_at(node)
         return None if shard is None else shard.groups.get(self._group_id)
+
+
+def _picture_of(counts: Mapping[str, int]) -> Picture:
+    return tuple(sorted(counts.items()))

@@ -21,7 +21,7 @@ from mockbroker.timeline.sentences import sentence
 from mockbroker.waiting import Condition
 
 if TYPE_CHECKING:
-    from mockbroker.core.history import Event as Happened
+    from mockbroker.core.event import Event as Happened
     from mockbroker.core.world import World
     from mockbroker.handles.door import BlockingDoor, Door, TrioDoor
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mockbroker.core.event import Begun, Event
 from mockbroker.core.groups.views import Generation
-from mockbroker.core.history import Begun, Event
 from mockbroker.timeline.reading import Names, clean
 
 Place = tuple[str, int]

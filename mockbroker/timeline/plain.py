@@ -9,7 +9,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.history import EVENTS_MAX, REQUEST
+from mockbroker.core.event import REQUEST
+from mockbroker.core.history import EVENTS_MAX
 from mockbroker.protocol.schema import Struct
 from mockbroker.protocol.types import ZERO_UUID
 from mockbroker.records.batch import Batch, iter_records
@@ -18,7 +19,7 @@ from mockbroker.timeline.reading import REDACTED, Names, errors, groups, is_secr
 from mockbroker.timeline.sentences import sentence
 
 if TYPE_CHECKING:
-    from mockbroker.core.history import Event
+    from mockbroker.core.event import Event
 
 # What a value of bytes or text, and a list, may have in a line.
 CHARACTERS_MAX = 500

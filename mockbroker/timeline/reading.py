@@ -16,7 +16,7 @@ from mockbroker.records.batch import Batch, batches
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
-    from mockbroker.core.history import Event
+    from mockbroker.core.event import Event
 
 T = TypeVar("T")
 

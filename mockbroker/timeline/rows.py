@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mockbroker.core.history import ACT, CLOSED, CONNECTED, REFUSED, REQUEST, WAIT
+from mockbroker.core.event import ACT, CLOSED, CONNECTED, REFUSED, REQUEST, WAIT
 from mockbroker.protocol.apis import Api
 from mockbroker.timeline.evidence import Evidence, span
 from mockbroker.timeline.places import counted
@@ -18,7 +18,7 @@ from mockbroker.timeline.reading import clean, errors, message_of
 from mockbroker.timeline.sentences import faults_of, question, sentence
 
 if TYPE_CHECKING:
-    from mockbroker.core.history import Event
+    from mockbroker.core.event import Event
     from mockbroker.timeline.reading import Names
 
 # As much as fits on a screen beside a traceback.

@@ -21,7 +21,7 @@ from mockbroker.timeline.reading import Names, clean, errors, groups_of, message
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
-    from mockbroker.core.history import Event
+    from mockbroker.core.event import Event
 
 # (request, answer or None, version, names of topics) -> a few words.
 Teller: TypeAlias = Callable[[Any, Any, Names], str]

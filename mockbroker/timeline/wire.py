@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mockbroker.core.history import REQUEST
+from mockbroker.core.event import REQUEST
 from mockbroker.timeline.plain import value
 from mockbroker.timeline.reading import Names, clean, message_of
 from mockbroker.timeline.sentences import sentence
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
-    from mockbroker.core.history import Begun, Event
+    from mockbroker.core.event import Begun, Event
 
 
 def asked_line(begun: Begun, names: Names, started_us: int) -> str:

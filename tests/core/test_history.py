@@ -9,7 +9,8 @@ import pytest
 from mockbroker.conversation import Conversation
 from mockbroker.core.call import Call, Peer
 from mockbroker.core.clock import Clock
-from mockbroker.core.history import PACKED_BYTES, STRUCT_BYTES, Begun, Event, History
+from mockbroker.core.event import PACKED_BYTES, Begun, Event
+from mockbroker.core.history import STRUCT_BYTES, History
 from mockbroker.protocol.messages.groups import HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest
 from mockbroker.protocol.messages.metadata import (
     ApiVersionsRequest,

@@ -45,6 +45,27 @@ def test_a_parked_join_is_sent_again_to_the_next_coordinator(house: Haunted) -> 
     assert owned([first, second, third]) == every()
 
 
+def test_a_leader_that_metadata_was_refused_asks_until_it_knows_and_assigns_everything_anew() -> None:
+    faults = Meddling()
+    house = Haunted(faults=faults)
+    refused = Refused(KafkaError(ErrorCode.LEADER_NOT_AVAILABLE))
+    faults._before = lambda call, _node: refused if call.api is Api.METADATA else None  # noqa: SLF001
+    ghosts = [house.join(), house.join()]
+    house.world.clock.freeze()
+    for _ in range(20):
+        house.world.patience.advance(100)
+        house.world.clock.advance(SESSION_MS // 2)
+    assert owned(ghosts) == []
+    assert house.group().generation == 2  # it asks for partitions, and leaves its group in peace
+    house.act(lambda: house.world.controller.add_partitions("orders", [[1, 2, 3]]))
+    faults.armed = False
+    house.world.patience.advance(100)
+    assert owned(ghosts) == every(count=7)
+    settled = house.group().generation
+    house.world.patience.advance(MINUTE_MS)
+    assert house.group().generation == settled
+
+
 def test_ghosts_that_undo_what_the_others_have_done_do_not_go_round_in_one_step() -> None:
     faults = Meddling()
     house = Haunted(faults=faults)

@@ -7,7 +7,8 @@ from typing import Any
 
 from mockbroker.core.call import Call, Peer
 from mockbroker.core.clock import Clock
-from mockbroker.core.history import Event, History
+from mockbroker.core.event import Event
+from mockbroker.core.history import History
 from mockbroker.protocol.apis import Api
 from mockbroker.protocol.schema import schema_of
 from mockbroker.timeline.evidence import Evidence

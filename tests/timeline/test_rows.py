@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mockbroker.core.history import Event
+from mockbroker.core.event import Event
 from mockbroker.protocol.messages.fetch import FetchRequest, FetchResponse
 from mockbroker.protocol.messages.groups import HeartbeatRequest, HeartbeatResponse
 from mockbroker.timeline.diagnoses import Diagnosis

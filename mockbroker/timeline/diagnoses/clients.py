@@ -5,7 +5,7 @@ Goes by what connections were closed for, and by answers that were swallowed.
 
 from __future__ import annotations
 
-from mockbroker.core.history import REFUSED, Begun, Event
+from mockbroker.core.event import REFUSED, Begun, Event
 from mockbroker.timeline.diagnoses.finding import Diagnosis, numbers
 from mockbroker.timeline.evidence import Evidence, span
 from mockbroker.timeline.reading import clean

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mockbroker.core.history import Event
+from mockbroker.core.event import Event
 
 
 @dataclass(frozen=True, slots=True)

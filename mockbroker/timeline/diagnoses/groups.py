@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mockbroker.core.event import REQUEST, Event
 from mockbroker.core.groups.views import Generation
-from mockbroker.core.history import REQUEST, Event
 from mockbroker.protocol.apis import Api
 from mockbroker.timeline.diagnoses.finding import Diagnosis
 from mockbroker.timeline.evidence import Evidence, GroupFacts, MemberFacts, span

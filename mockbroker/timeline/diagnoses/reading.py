@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mockbroker.core.history import ACT, REQUEST, Event
+from mockbroker.core.event import ACT, REQUEST, Event
 from mockbroker.protocol.apis import Api
 from mockbroker.timeline.diagnoses.finding import Diagnosis
 from mockbroker.timeline.evidence import Evidence, OpenTransaction, Place, span

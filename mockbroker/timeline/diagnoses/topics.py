@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 
-from mockbroker.core.history import REQUEST, Event
+from mockbroker.core.event import REQUEST, Event
 from mockbroker.protocol.apis import Api
 from mockbroker.timeline.diagnoses.finding import Diagnosis, numbers
 from mockbroker.timeline.evidence import Evidence
