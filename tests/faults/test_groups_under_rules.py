@@ -171,9 +171,13 @@ class Story:
 
 
 def _no_stale_commit(case: Case) -> None:
-    """A commit that was kept is of the newest generation that had begun to work by then, or of none that has yet."""
+    """A commit that was kept is of the newest generation that had begun to work by then, or of none that has yet.
+
+    When all members have gone nobody works: a commit may still be on its way to the followers then, and is kept.
+    """
     for commit in case.committed:
-        begun = [one.generation for one in case.generations.get(GROUP, ()) if one.at_us < commit.at_us]
+        generations = case.generations.get(GROUP, ())
+        begun = [one.generation for one in generations if one.members and one.at_us < commit.at_us]
         if not commit.error and begun:
             assert commit.generation >= begun[-1], f"{commit!r} was kept although {begun[-1]} had begun"
 
