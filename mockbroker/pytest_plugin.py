@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mockbroker.pytest_options import (
+    MARKER,
+    add_options,
+    check_options,
+    cluster_settings,
+    marked,
+    seed_of,
+    setting,
+)
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -22,29 +32,11 @@ if TYPE_CHECKING:
     from mockbroker.external.cluster import ExternalCluster
     from mockbroker.timeline.evidence import Evidence
 
-MARKER = (
-    "mockbroker(brokers=3, topics={}, config={}, defaults='friendly', seed=None, racks=(), wait='5s', ...): "
-    "the arguments of mockbroker.Cluster for this test's `mockbroker` fixture."
-)
-
-_OPTIONS = {
-    "seed": "Make ids and choices of every cluster the same again (an integer; a new one each run).",
-    "wait": "The deadline of every wait: '5s', '500ms' or a number of seconds ('5s').",
-    "timeline": "When to show what the brokers saw: on-failure, always (see -rP) or never (on-failure).",
-    "artifacts": "Where a failed test's whole history is written to, as .html and .jsonl ('.mockbroker').",
-    "version": "The release of Kafka to emulate ('4.4').",
-    "external": "HOST:PORT of a real Kafka to run against; what only mockbroker can do is skipped.",
-}
-_WIRE = "Write every request and answer, decoded, to a file, or to standard error if none is named."
-_KEEP = "Keep the first failed test's cluster up until Enter is pressed, or for TIME where nobody can (60s)."
-_KEPT = "60s"
-_TIMELINE = ("on-failure", "always", "never")
 ARTIFACTS = ".mockbroker"
 
 _clusters = pytest.StashKey[list["Cluster"]]()
 _shared = pytest.StashKey["Cluster"]()
 _real = pytest.StashKey["ExternalCluster"]()
-_run_seed = pytest.StashKey[int]()
 _leaked = pytest.StashKey[list[str]]()
 _failed = pytest.StashKey[bool]()
 # Clusters whose example is over.
@@ -59,124 +51,27 @@ LEAKS_TITLE = "mockbroker: clients still connected at teardown"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer each setting on the command line and in the ini file."""
-    group = parser.getgroup("mockbroker", "an in-process Kafka cluster")
-    for name, told in _OPTIONS.items():
-        group.addoption(f"--mockbroker-{name}", default=None, help=told)
-        parser.addini(f"mockbroker_{name}", told, default=None)
-    group.addoption("--mockbroker-log-wire", nargs="?", const="-", default=None, metavar="FILE", help=_WIRE)
-    parser.addini("mockbroker_log_wire", _WIRE, default=None)
-    group.addoption("--mockbroker-keep", nargs="?", const=_KEPT, default=None, metavar="TIME", help=_KEEP)
-    parser.addini("mockbroker_keep", _KEEP, default=None)
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and refuse at once what makes no sense."""
     config.addinivalue_line("markers", MARKER)
-    shown = _setting(config, "timeline")
-    if shown not in (None, *_TIMELINE):
-        raise pytest.UsageError(f"--mockbroker-timeline wants one of {', '.join(_TIMELINE)}, got {shown!r}")
-    for flag, what in (("log-wire", "file"), ("keep", "time")):
-        given = config.getoption(f"--mockbroker-{flag}")
-        if given and ("::" in given or given.endswith(".py") or Path(given).is_dir()):
-            raise pytest.UsageError(
-                f"--mockbroker-{flag} {given}: this looks like tests and not like a {what}; "
-                f"name the {what} with '=', or put the flag last"
-            )
-    _check(config)
-
-
-def _check(config: pytest.Config) -> None:
-    """Refuse values that no test could be run with, in mockbroker's own words."""
-    checks = {"version": _check_version, "external": _check_external, "keep": _check_keep}
-    for name, check in checks.items():
-        if (given := _setting(config, name)) is not None:
-            from mockbroker.core.usage import UsageError
-
-            try:
-                check(config, given)
-            except UsageError as wrong:
-                raise pytest.UsageError(f"--mockbroker-{name}: {wrong}") from None
-
-
-def _check_version(_config: pytest.Config, given: str) -> None:
-    from mockbroker.options import ClusterOptions
-
-    ClusterOptions(version=given)
-
-
-def _check_external(_config: pytest.Config, given: str) -> None:
-    from mockbroker.external.wire import addresses_in
-
-    addresses_in(given)
-
-
-def _check_keep(config: pytest.Config, given: str) -> None:
-    from mockbroker.core.usage import UsageError
-    from mockbroker.keeping import kept_s
-
-    kept_s(given)
-    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
-        raise UsageError("the workers of pytest-xdist have no terminal: leave out -n")
+    check_options(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Print the seed, so that the run can be had again."""
-    external = _setting(config, "external")
+    external = setting(config, "external")
     if external is not None:
         return f"mockbroker: the real Kafka at {external}"
-    return f"mockbroker: seed {_seed(config)}"
+    return f"mockbroker: seed {seed_of(config)}"
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's
 def pytest_configure_node(node: Any) -> None:
     """Let a worker of pytest-xdist have the seed that was printed, and not one of its own."""
-    node.workerinput["mockbroker_seed"] = _seed(node.config)
-
-
-def _setting(config: pytest.Config, name: str) -> str | None:
-    given: str | None = config.getoption(f"--mockbroker-{name.replace('_', '-')}")
-    named = os.environ.get(f"MOCKBROKER_{name.upper()}")
-    return given or named or config.getini(f"mockbroker_{name}") or None
-
-
-def _seed(config: pytest.Config) -> int:
-    if _run_seed not in config.stash:
-        printed = getattr(config, "workerinput", {}).get("mockbroker_seed")
-        given = _setting(config, "seed") if printed is None else printed
-        try:
-            config.stash[_run_seed] = int.from_bytes(os.urandom(4), "big") if given is None else int(given)
-        except ValueError:
-            raise pytest.UsageError(f"--mockbroker-seed wants an integer, got {given!r}") from None
-    return config.stash[_run_seed]
-
-
-def _settings(config: pytest.Config, *overrides: dict[str, Any]) -> dict[str, Any]:
-    """What a cluster is made with; later overrides win."""
-    settings: dict[str, Any] = {"seed": _seed(config)}
-    version = _setting(config, "version")
-    if version is not None and _setting(config, "external") is None:
-        settings["version"] = version
-    wait = _setting(config, "wait")
-    if wait is not None:
-        settings["wait"] = float(wait) if wait.replace(".", "", 1).isdigit() else wait
-    wire = _setting(config, "log_wire")
-    if wire is not None:
-        from mockbroker.wire_target import wire_target
-
-        settings["log_wire"] = wire_target(wire)
-    for override in overrides:
-        settings.update(override)
-    return settings
-
-
-def _marked(node: pytest.Item) -> dict[str, Any]:
-    """The arguments of the nearest marker, over those of markers further out."""
-    settings: dict[str, Any] = {}
-    for marker in reversed(list(node.iter_markers("mockbroker"))):
-        if marker.args:
-            raise pytest.UsageError(f"{node.nodeid}: the mockbroker marker takes keyword arguments only")
-        settings.update(marker.kwargs)
-    return settings
+    node.workerinput["mockbroker_seed"] = seed_of(node.config)
 
 
 @pytest.fixture
@@ -189,7 +84,7 @@ def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cl
     ...     here, there = make_mockbroker(brokers=1), make_mockbroker(brokers=3)
     """
     node: pytest.Item = request.node
-    external = _setting(request.config, "external")
+    external = setting(request.config, "external")
     if external is not None:
         yield from _make_external(node, external)
         return
@@ -200,7 +95,7 @@ def make_mockbroker(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cl
     with ExitStack() as clusters:
 
         def make(**settings: Any) -> Cluster:
-            given = _settings(request.config, _marked(node), settings)
+            given = cluster_settings(request.config, marked(node), settings)
             cluster = Cluster(**given).start()
             # What is left of earlier examples has been told of by now, and only takes memory.
             made[:] = [*(one for one in made if one not in over), cluster]
@@ -241,7 +136,7 @@ def _make_external(node: pytest.Item, external: str) -> Iterator[Callable[..., A
         made = list[ExternalCluster]()
 
         def make(**settings: Any) -> ExternalCluster:
-            given = _settings(node.config, _marked(node), settings)
+            given = cluster_settings(node.config, marked(node), settings)
             if made:
                 made[0].skip("the test wants another cluster beside it")
             made.append(clusters.enter_context(ExternalCluster(external, **given)))
@@ -266,18 +161,18 @@ def mockbroker_session(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
     After each test that uses it everything is wiped, topics and groups included; ports stay.
     """
-    external = _setting(request.config, "external")
+    external = setting(request.config, "external")
     if external is not None:
         from mockbroker.external.cluster import ExternalCluster
 
-        with ExternalCluster(external, **_settings(request.config)) as real:
+        with ExternalCluster(external, **cluster_settings(request.config)) as real:
             request.config.stash[_real] = real
             yield real  # type: ignore[misc]  # as far as a real Kafka can be one
             del request.config.stash[_real]
         return
     from mockbroker.cluster import Cluster
 
-    with Cluster(**_settings(request.config)) as cluster:
+    with Cluster(**cluster_settings(request.config)) as cluster:
         request.config.stash[_shared] = cluster
         yield cluster
         del request.config.stash[_shared]
@@ -324,7 +219,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the brokers saw, and what went wrong with them while they saw it."""
-    shown = _setting(item.config, "timeline") or "on-failure"
+    shown = setting(item.config, "timeline") or "on-failure"
     if call.excinfo is not None:
         _shorten(call.excinfo, item, timeline=shown != "never" and bool(_used(item)))
     report = yield
@@ -364,7 +259,7 @@ def _tell(item: pytest.Item, report: pytest.TestReport, *, printed: bool) -> Non
     """Put a section into the report for each cluster, and its whole history into files."""
     from mockbroker.failure_report import evidence_of, file_stem, report_of, title_of, write_artifacts
 
-    folder = item.config.rootpath / (_setting(item.config, "artifacts") or ARTIFACTS)
+    folder = item.config.rootpath / (setting(item.config, "artifacts") or ARTIFACTS)
     for number, cluster in enumerate(_used(item)):
         wiped = item.stash.get(_wiped, None) if cluster is item.config.stash.get(_shared, None) else None
         evidence: Evidence = wiped or evidence_of(cluster)
@@ -382,7 +277,7 @@ def _tell(item: pytest.Item, report: pytest.TestReport, *, printed: bool) -> Non
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, report: Any) -> None:
     """Keep the cluster of the first failed test that has one up, if that is wanted."""
-    wanted = _setting(node.config, "keep")
+    wanted = setting(node.config, "keep")
     if wanted is None or not isinstance(node, pytest.Item) or node.config.stash.get(_kept, False):
         return
     if report.when != "teardown" and (clusters := _used(node)):

@@ -330,7 +330,9 @@ def test_collecting_tests_imports_nothing_heavy(tmp_path: Path) -> None:
         check=True,
     )
     assert "test_it.py::test_it" in collected.stdout
-    assert collected.stdout.splitlines()[-1] == "loaded: mockbroker mockbroker.pytest_plugin"
+    assert collected.stdout.splitlines()[-1] == (
+        "loaded: mockbroker mockbroker.pytest_options mockbroker.pytest_plugin"
+    )
 
 
 @pytest.mark.slow

@@ -49,7 +49,11 @@ def test_a_leader_that_metadata_was_refused_asks_until_it_knows_and_assigns_ever
     faults = Meddling()
     house = Haunted(faults=faults)
     refused = Refused(KafkaError(ErrorCode.LEADER_NOT_AVAILABLE))
-    faults._before = lambda call, _node: refused if call.api is Api.METADATA else None  # noqa: SLF001
+
+    def metadata_is_refused(call: Any, _node: Any) -> Any:
+        return refused if call.api is Api.METADATA else None
+
+    faults._before = metadata_is_refused  # noqa: SLF001 - our own tool
     ghosts = [house.join(), house.join()]
     house.world.clock.freeze()
     for _ in range(20):
