@@ -97,7 +97,8 @@ class Recording:
         self.played: dict[str, Transcript] = {}
         self.failed = 0
         self._took: dict[str, float] = {}
-        self._unsteady: list[str] = []
+        # By case, what was different in a play that another one did not bear out.
+        self._unsteady: dict[str, list[Difference]] = {}
 
     def take(self, case: Case, brokers: Brokers) -> None:
         """Play a case, and again while it differs from the record and no two plays agree on how."""
@@ -113,7 +114,8 @@ class Recording:
             return
         self.played[case.number] = last
         if len(plays) > 1 and not self._found(case.number, last):
-            self._unsteady.append(case.number)
+            other = next((play for play in plays if play is not None and play != last), last)
+            self._unsteady[case.number] = self._found(case.number, other)
 
     def _settled(self, case: Case, plays: list[Transcript | None]) -> bool:
         """Tell whether the last play is as the record, or says the same as the one before."""
@@ -139,6 +141,9 @@ class Recording:
             if show:
                 for step, entry in enumerate(transcript, start=1):
                     print(number, step, json.dumps(entry, ensure_ascii=False))
+        for number, found in self._unsteady.items():
+            for difference in found:
+                print(f"case {number}, in one play: {difference}")
         unsteady = f", unsteady: {', '.join(self._unsteady)}" if self._unsteady else ""
         print(f"{len(self.played)} cases played, {changed} new or changed{unsteady}")
         return changed

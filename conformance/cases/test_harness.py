@@ -122,11 +122,13 @@ def test_what_two_plays_say_has_changed_and_nothing_else(
         assert answer is not None, "this play breaks off"
         it.tell("the answer", answer)
 
-    told = Case("1", "told", lambda it: it.tell("the answer", 7), ONE, "a")
+    known = Case("1", "known", lambda it: it.tell("the answer", 7), ONE, "a")
     with mock_brokers(ONE) as brokers:
-        recording = Recording({"1": told.play(brokers)})
+        recording = Recording({"1": known.play(brokers)})
         recording.take(Case("1", "asked", story, ONE, "a"), brokers)
     changed = recording.report(show=False)
-    assert capsys.readouterr().out.endswith(f"{ended}\n")
+    told = capsys.readouterr().out
+    assert told.endswith(f"{ended}\n")
+    assert ("in one play" in told) == ("unsteady" in ended and None not in plays)
     assert (changed, recording.failed) == ("1 new" in ended, plays == [None] * 3)
     assert not list(answers)

@@ -60,13 +60,19 @@ class Commits:
         verdicts: Sequence[ErrorCode],
         pending: Pending | None,
     ) -> None:
-        """A group's offsets were moved, where the verdict is NONE; who waits for that is still to be told."""
+        """A group's offsets were moved, where the verdict is NONE; who waits for that is still to be told.
+
+        Where it is that nobody knows, they may be moved before anybody has heard that.
+        """
         call = self._world.serving
         made: list[Committed] = []
         for offset, verdict in zip(offsets, verdicts, strict=True):
             what = (who.group_id, offset.topic, offset.index, offset.offset)
-            if verdict is ErrorCode.NONE and not self._settle(what):
+            if verdict.name in _PERHAPS or (verdict is ErrorCode.NONE and not self._settle(what)):
                 made.append(self._entry(who, offset, call))
+            if verdict.name in _PERHAPS:
+                made[-1].error = verdict.name
+                self._doubt(made[-1])
         self.all += made
         if pending is not None:
             pending.committed = (*pending.committed, *made)
@@ -86,7 +92,7 @@ class Commits:
         for topic, index, offset in requests.to_commit(call, self._name_of):
             place, code = (topic, index), codes.get((topic, index))
             if (commit := moved.get(place)) is not None:
-                commit.lost = bool(lost) or code != ErrorCode.NONE
+                commit.lost = bool(lost) or (code != ErrorCode.NONE and not commit.error)
             elif code != ErrorCode.NONE:  # what belongs to a transaction moves when that is committed
                 why = lost if code is None else ErrorCode(code).name
                 body = call.body

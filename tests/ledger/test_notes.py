@@ -350,6 +350,21 @@ def test_a_commit_that_is_replicated_too_late_for_its_committer_has_moved_the_gr
     assert (sim.committed.error, sim.committed.lost) == ("", True)
 
 
+def test_a_late_commit_of_which_its_committer_hears_nothing_has_moved_the_group_too(sim: Noted) -> None:
+    sim.coordinator("g")
+    held = sim.faults.between("FollowerFetch").hold()
+    sim.faults.after("OffsetCommit").drop()
+    sim.commit(3)
+    sim.wait(5_000)  # offsets.commit.timeout.ms
+    held.release()
+    sim.world.settle()
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+
+    sim.ledger.closed(sim.peer())
+
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+
+
 def test_a_commit_that_a_dead_coordinator_answered_nobody_is_kept_by_the_next(sim: Noted) -> None:
     first = sim.coordinator("g")
     sim.faults.between("FollowerFetch").delay("200ms")  # followers have it, and their leader does not know
