@@ -43,6 +43,8 @@ OPEN_MAX = 20_000
 # Those that are noted when they come, for nothing may come of them.
 _NOTED_ON_ARRIVAL = frozenset({Api.PRODUCE, Api.OFFSET_COMMIT, Api.TXN_OFFSET_COMMIT, Api.END_TXN})
 
+_UNANSWERED = "the connection ended before the answer was there"
+
 
 class Ledger:
     """What became of records, as far back as it remembers; see `Witness` for what it is told."""
@@ -132,14 +134,17 @@ class Ledger:
         peer.gone = True
         if (unsent := self._unsent.pop(peer, None)) is not None:
             unsent.unheard("the connection ended before the answer had left")
-        for call, pending in list(self._open.items()):
+        for call, pending in self._open.items():
             if call.peer is peer:
-                why = "the connection ended before the answer was there"
-                pending.unheard(why)
-                died = self._world.nodes[pending.broker].incarnation != pending.incarnation
-                if died and call.api is Api.OFFSET_COMMIT:
-                    # What it had written may have been copied: the next coordinator knows.
-                    self._commits.answered(self._open.pop(call), None, why)
+                pending.unheard(_UNANSWERED)
+        self._doubt_orphans()
+
+    def _doubt_orphans(self) -> None:
+        """What a coordinator had written before it died may have been copied: the next one knows."""
+        for call, pending in list(self._open.items()):
+            died = self._world.nodes[pending.broker].incarnation != pending.incarnation
+            if died and call.api is Api.OFFSET_COMMIT:
+                self._commits.answered(self._open.pop(call), None, _UNANSWERED)
 
     def _name(self, topic_id: bytes) -> str:
         return self._world.controller.image.topic_names.get(topic_id, "")
@@ -351,6 +356,7 @@ class Ledger:
 
     def offsets_moved(self, records: Sequence[OffsetRecord]) -> None:
         """These are replicated now."""
+        self._doubt_orphans()
         self._commits.moved(records)
 
     def commits_in_transaction(

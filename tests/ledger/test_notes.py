@@ -380,6 +380,17 @@ def test_a_commit_that_a_dead_coordinator_answered_nobody_is_kept_by_the_next(si
     assert (sim.committed.error, sim.committed.lost) == ("", True)
 
 
+def test_the_next_coordinator_may_know_of_a_commit_before_its_connection_has_ended(sim: Noted) -> None:
+    first = sim.coordinator("g")
+    sim.faults.between("FollowerFetch").delay("200ms")
+    sim.commit(3)
+    sim.world.crash(first)
+    sim.advance(10_000)
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+    sim.ledger.closed(sim.peer())
+    assert (sim.committed.error, sim.committed.lost) == ("", True)
+
+
 def test_offsets_of_a_transaction_count_when_it_is_committed(sim: Noted) -> None:
     who, offsets = Committer("g", "m1", generation=4), [OffsetToCommit(TOPIC, 0, 3)]
     for producer_id, committed in ((7, False), (8, True)):
