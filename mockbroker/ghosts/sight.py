@@ -102,8 +102,9 @@ class Sight:
             return ("without", shard.leader_epoch, None if group is None else group.generation)
         if group.state is State.PREPARING and member.joining is None:
             return ("rebalance", shard.leader_epoch, generation)
-        counts = self._partitions_at(node) if leads else self._known
-        return (self.PARTITIONS, counts) if counts != self._known else None
+        if leads and (counts := self._partitions_at(node)) != self._known:
+            return (self.PARTITIONS, counts)
+        return None
 
     def _partitions_at(self, node: Node) -> Picture:
         topics = node.image.topics

@@ -68,11 +68,13 @@ class Commits:
         made: list[Committed] = []
         for offset, verdict in zip(offsets, verdicts, strict=True):
             what = (who.group_id, offset.topic, offset.index, offset.offset)
-            if verdict.name in _PERHAPS or (verdict is ErrorCode.NONE and not self._settle(what)):
-                made.append(self._entry(who, offset, call))
             if verdict.name in _PERHAPS:
-                made[-1].error = verdict.name
-                self._doubt(made[-1])
+                doubtful = self._entry(who, offset, call)
+                doubtful.error = verdict.name
+                self._doubt(doubtful)
+                made.append(doubtful)
+            elif verdict is ErrorCode.NONE and not self._settle(what):
+                made.append(self._entry(who, offset, call))
         self.all += made
         if pending is not None:
             pending.committed = (*pending.committed, *made)
