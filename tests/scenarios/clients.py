@@ -128,6 +128,10 @@ class KafkaPython:
     def poll(self) -> list[Got]:
         try:
             polled = self.consumer.poll(timeout_ms=POLL_LONG_MS)
+        except kafka.errors.KafkaConnectionError:
+            # While it looks for its coordinator, a broker that refuses a metadata request ends the poll (3.0.12).
+            # It calls that retriable: the worker polls again.
+            return []
         except Exception:
             if self.closing.is_set():
                 return []
