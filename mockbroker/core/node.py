@@ -371,6 +371,8 @@ class Node:
         self.retention.forget()
         for replica in self.replicas.values():
             replica.recover()
+        if self.witness is not None:
+            self.witness.crashed(self.id)
         for tell in self.on_crash:
             tell()
 

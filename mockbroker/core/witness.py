@@ -38,6 +38,9 @@ class Witness(Protocol):
     def sent_off(self, call: Call[Any]) -> None:
         """The answer has left."""
 
+    def crashed(self, broker: int) -> None:
+        """A broker has died, and answers nothing any more of what it was asked."""
+
     def closed(self, peer: Peer) -> None:
         """A connection is over; what it was owed nobody will read."""
 

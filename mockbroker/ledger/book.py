@@ -103,9 +103,7 @@ class Ledger:
         call = call.whole
         pending = self._open.get(call)
         if pending is None:
-            pending = self._open[call] = Pending(
-                self._now_us, self._world.nodes[broker], call, self.transactions.number()
-            )
+            pending = self._open[call] = Pending(self._now_us, broker, call, self.transactions.number())
             if len(self._open) > OPEN_MAX:
                 del self._open[next(iter(self._open))]
         return pending
@@ -117,7 +115,7 @@ class Ledger:
             return
         pending = self._open.pop(call, None)
         if pending is None:
-            pending = Pending(self._now_us, self._world.nodes[broker], call)
+            pending = Pending(self._now_us, broker, call)
         message, lost = requests.outcome(response)
         if not lost and call.peer.gone:
             lost = "the connection had ended before the answer was there"
@@ -137,13 +135,11 @@ class Ledger:
         for call, pending in self._open.items():
             if call.peer is peer:
                 pending.unheard(_UNANSWERED)
-        self._doubt_orphans()
 
-    def _doubt_orphans(self) -> None:
-        """What a coordinator had written before it died may have been copied: the next one knows."""
+    def crashed(self, broker: int) -> None:
+        """A broker has died.  What it had written as a coordinator may have been copied: the next one knows."""
         for call, pending in list(self._open.items()):
-            died = self._world.nodes[pending.broker].incarnation != pending.incarnation
-            if died and call.api is Api.OFFSET_COMMIT:
+            if pending.broker == broker and call.api is Api.OFFSET_COMMIT:
                 self._commits.answered(self._open.pop(call), None, _UNANSWERED)
 
     def _name(self, topic_id: bytes) -> str:
@@ -356,7 +352,6 @@ class Ledger:
 
     def offsets_moved(self, records: Sequence[OffsetRecord]) -> None:
         """These are replicated now."""
-        self._doubt_orphans()
         self._commits.moved(records)
 
     def commits_in_transaction(

@@ -17,7 +17,6 @@ from mockbroker.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
     from mockbroker.core.call import Call
-    from mockbroker.core.node import Node
 
 # The first versions that have topic ids in the place of names.
 _BY_ID = {Api.PRODUCE: 13, Api.OFFSET_COMMIT: 10, Api.TXN_OFFSET_COMMIT: 6}
@@ -31,13 +30,11 @@ Codes = dict[tuple[str, int], int]
 class Pending:
     """One request on its way, and the entries that it has made."""
 
-    __slots__ = ("at_us", "broker", "call", "committed", "ended", "incarnation", "order", "sent", "served")
+    __slots__ = ("at_us", "broker", "call", "committed", "ended", "order", "sent", "served")
 
-    def __init__(self, at_us: int, node: Node, call: Call[Any], order: int = 0) -> None:
+    def __init__(self, at_us: int, broker: int, call: Call[Any], order: int = 0) -> None:
         self.at_us = at_us
-        self.broker = node.id
-        # Once it has died, the broker will not answer any more.
-        self.incarnation = node.incarnation
+        self.broker = broker
         self.call = call
         # A request makes entries of one kind, and most make one.
         self.sent: Sequence[Sent] = ()
